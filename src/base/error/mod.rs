@@ -1,0 +1,173 @@
+//! What can go wrong with a request: a kind, an origin, a public sentence and a private cause.
+//!
+//! [`Kind`] is a closed list and [`Kind::behaviour`] (in `table`) is the one place that says what each
+//! kind means for the caller, for retries, for fallbacks and for a deployment's cooldown.
+
+mod kind;
+mod table;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use kind::Kind;
+pub use table::{Behaviour, Level, Retry};
+
+/// A failed request or attempt. Boxed, so that `Result`s on the request path stay one word wide.
+#[derive(Clone)]
+pub struct Error(Box<Parts>);
+
+#[derive(Clone)]
+struct Parts {
+    kind: Kind,
+    status: Option<u16>,
+    message: String,
+    type_: Option<String>,
+    param: Option<String>,
+    code: Option<String>,
+    retry_after: Option<Duration>,
+    provider: Option<String>,
+    cause: Option<String>,
+}
+
+impl Error {
+    /// An error of `kind` with the sentence that the caller may read.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Error(Box::new(Parts {
+            kind,
+            status: None,
+            message: message.into(),
+            type_: None,
+            param: None,
+            code: None,
+            retry_after: None,
+            provider: None,
+            cause: None,
+        }))
+    }
+
+    /// A caller's mistake in one field of the request.
+    pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::new(Kind::InvalidRequest, message).with_param(param)
+    }
+
+    /// Names the request field at fault.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.0.param = Some(param.into());
+        self
+    }
+
+    /// Keeps a machine-readable code, for instance the provider's own.
+    #[must_use]
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.0.code = Some(code.into());
+        self
+    }
+
+    /// Keeps the provider's own error type.
+    #[must_use]
+    pub fn with_type(mut self, type_: impl Into<String>) -> Self {
+        self.0.type_ = Some(type_.into());
+        self
+    }
+
+    /// Keeps the exact status that the provider answered.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    /// How long the caller should wait before trying again.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
+        self.0.retry_after = wait;
+        self
+    }
+
+    /// Which provider the error came from (`openai`, `anthropic` ...).
+    #[must_use]
+    pub fn with_provider(mut self, provider: impl Into<String>) -> Self {
+        self.0.provider = Some(provider.into());
+        self
+    }
+
+    /// A cause for the log, never shown to callers.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {
+        self.0.cause = Some(cause.to_string());
+        self
+    }
+
+    /// Replaces the public sentence.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.0.message = message.into();
+        self
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// What its kind means.
+    pub fn behaviour(&self) -> Behaviour {
+        self.0.kind.behaviour()
+    }
+
+    /// The HTTP status for the caller.
+    pub fn status(&self) -> u16 {
+        self.0.status.unwrap_or(self.behaviour().status)
+    }
+
+    /// The public sentence.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The error type for the envelope: the provider's if it gave one.
+    pub fn type_(&self) -> &str {
+        self.0.type_.as_deref().unwrap_or(self.behaviour().type_)
+    }
+
+    /// The field at fault, if known.
+    pub fn param(&self) -> Option<&str> {
+        self.0.param.as_deref()
+    }
+
+    /// The machine-readable code, if there is one beside the status.
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref().or(self.behaviour().code)
+    }
+
+    /// How long to wait before another try, if known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The provider at fault, if one is.
+    pub fn provider(&self) -> Option<&str> {
+        self.0.provider.as_deref()
+    }
+
+    /// The private cause, for logs.
+    pub fn cause(&self) -> Option<&str> {
+        self.0.cause.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.message())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} {}: {}", self.0.kind, self.status(), self.0.message)?;
+        self.0.cause.as_ref().map_or(Ok(()), |cause| write!(f, " ({cause})"))
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,11 @@
+//! The ground floor: values and small mechanisms that know nothing of HTTP, providers or actors.
+
+pub mod deadline;
+pub mod durations;
+pub mod error;
+pub mod ewma;
+pub mod ids;
+pub mod rng;
+pub mod secret;
+pub mod suggest;
+pub mod usage;

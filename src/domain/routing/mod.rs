@@ -1,0 +1,1 @@
+//! Which deployment serves the next attempt: pure decisions over snapshots.
