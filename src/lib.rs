@@ -3,4 +3,5 @@
 pub mod base;
 pub mod config;
 pub mod domain;
+pub mod telemetry;
 pub mod wire;

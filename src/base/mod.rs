@@ -1,5 +1,6 @@
 //! The ground floor: values and small mechanisms that know nothing of HTTP, providers or actors.
 
+pub mod coarse_clock;
 pub mod deadline;
 pub mod durations;
 pub mod error;
@@ -9,3 +10,4 @@ pub mod rng;
 pub mod secret;
 pub mod suggest;
 pub mod usage;
+pub mod window;

@@ -1,7 +1,14 @@
 //! "Did you mean": the valid names nearest to a wrong one.
 
+/// Longer names, bytes, are not compared.
+const LONGEST: usize = 128;
+
 /// The nearest candidates to `wrong`, best first, at most `most`; none that is clearly something else.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>, most: usize) -> Vec<&'a str> {
+    // Comparing costs length times length, and nobody mistypes a name of this length.
+    if wrong.len() > LONGEST {
+        return Vec::new();
+    }
     let lower = wrong.to_lowercase();
     let mut scored: Vec<(f64, &str)> = candidates
         .into_iter()

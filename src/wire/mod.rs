@@ -2,5 +2,10 @@
 //! server-sent events.
 
 pub mod endpoint;
+pub mod envelope;
+pub mod json;
+pub mod multipart;
+pub mod retry_after;
 pub mod sse;
 pub mod surface;
+pub mod usage;

@@ -25,6 +25,7 @@ struct Parts {
     param: Option<String>,
     code: Option<String>,
     retry_after: Option<Duration>,
+    should_retry: Option<bool>,
     provider: Option<String>,
     cause: Option<String>,
 }
@@ -40,6 +41,7 @@ impl Error {
             param: None,
             code: None,
             retry_after: None,
+            should_retry: None,
             provider: None,
             cause: None,
         }))
@@ -82,6 +84,13 @@ impl Error {
     #[must_use]
     pub fn with_retry_after(mut self, wait: Option<Duration>) -> Self {
         self.0.retry_after = wait;
+        self
+    }
+
+    /// Whether the provider itself says that another try makes sense (`x-should-retry`).
+    #[must_use]
+    pub fn with_should_retry(mut self, advice: Option<bool>) -> Self {
+        self.0.should_retry = advice;
         self
     }
 
@@ -144,6 +153,11 @@ impl Error {
     /// How long to wait before another try, if known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// The provider's own word on another try at the same place, if it gave one.
+    pub fn should_retry(&self) -> Option<bool> {
+        self.0.should_retry
     }
 
     /// The provider at fault, if one is.

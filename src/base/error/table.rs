@@ -103,7 +103,7 @@ impl Behaviour {
     }
 
     const fn final_(self) -> Behaviour {
-        Behaviour { retry: Retry::Never, ..self }
+        Behaviour { retry: Retry::Never, fallback: false, ..self }
     }
 
     const fn code(self, code: &'static str) -> Behaviour {

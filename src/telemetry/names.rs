@@ -1,0 +1,101 @@
+//! The names of all metrics. LiteLLM's come first, for existing dashboards; counters carry the
+//! `_total` that Prometheus clients show.
+
+/// Requests by group and status.
+pub const REQUESTS: &str = "litellm_request_total";
+/// Failed requests by group and error class.
+pub const FAILED_REQUESTS: &str = "litellm_failed_requests_total";
+/// Whole upstream latency by group and deployment, seconds.
+pub const DEPLOYMENT_LATENCY: &str = "litellm_deployment_latency_seconds";
+
+/// Requests, with LiteLLM's labels.
+pub const PROXY_REQUESTS: &str = "litellm_proxy_total_requests_metric_total";
+/// Failed requests, with LiteLLM's labels.
+pub const PROXY_FAILED: &str = "litellm_proxy_failed_requests_metric_total";
+/// Seconds from the request's arrival to the last byte of its answer.
+pub const TOTAL_LATENCY: &str = "litellm_request_total_latency_metric";
+/// Seconds the provider took.
+pub const API_LATENCY: &str = "litellm_llm_api_latency_metric";
+/// Seconds to the first token, streams only.
+pub const TIME_TO_FIRST_TOKEN: &str = "litellm_llm_api_time_to_first_token_metric";
+/// Seconds that Stagedoor itself added.
+pub const OVERHEAD: &str = "litellm_overhead_latency_metric";
+/// Tokens in and out.
+pub const TOTAL_TOKENS: &str = "litellm_total_tokens_metric_total";
+/// Tokens in.
+pub const INPUT_TOKENS: &str = "litellm_input_tokens_metric_total";
+/// Tokens out.
+pub const OUTPUT_TOKENS: &str = "litellm_output_tokens_metric_total";
+/// Input tokens read from the provider's cache.
+pub const CACHED_TOKENS: &str = "litellm_input_cached_tokens_metric_total";
+/// Input tokens written to the provider's cache.
+pub const CACHE_CREATION_TOKENS: &str = "litellm_input_cache_creation_tokens_metric_total";
+/// Output tokens spent on reasoning.
+pub const REASONING_TOKENS: &str = "litellm_output_reasoning_tokens_metric_total";
+
+/// 0 healthy, 1 partial, 2 outage.
+pub const DEPLOYMENT_STATE: &str = "litellm_deployment_state";
+/// Cooldowns begun.
+pub const COOLED_DOWN: &str = "litellm_deployment_cooled_down_total";
+/// Successful attempts.
+pub const DEPLOYMENT_SUCCESS: &str = "litellm_deployment_success_responses_total";
+/// Failed attempts.
+pub const DEPLOYMENT_FAILURE: &str = "litellm_deployment_failure_responses_total";
+/// All attempts.
+pub const DEPLOYMENT_REQUESTS: &str = "litellm_deployment_total_requests_total";
+/// Seconds per output token.
+pub const LATENCY_PER_TOKEN: &str = "litellm_deployment_latency_per_output_token";
+/// Configured tokens a minute.
+pub const TPM_LIMIT: &str = "litellm_deployment_tpm_limit";
+/// Configured requests a minute.
+pub const RPM_LIMIT: &str = "litellm_deployment_rpm_limit";
+/// Fallbacks that answered.
+pub const FALLBACK_SUCCESS: &str = "litellm_deployment_successful_fallbacks_total";
+/// Fallbacks that failed too.
+pub const FALLBACK_FAILURE: &str = "litellm_deployment_failed_fallbacks_total";
+/// Requests under way.
+pub const IN_FLIGHT: &str = "litellm_in_flight_requests";
+
+/// Attempts under way per deployment.
+pub const DEPLOYMENT_IN_FLIGHT: &str = "stagedoor_deployment_in_flight";
+/// Actors that were restarted after a panic.
+pub const ACTOR_RESTARTS: &str = "stagedoor_actor_restarts_total";
+/// Configurations taken over, by result.
+pub const RELOADS: &str = "stagedoor_config_reloads_total";
+
+/// Name and help text of every metric.
+pub const HELP: &[(&str, &str)] = &[
+    (REQUESTS, "Requests by model group and HTTP status."),
+    (FAILED_REQUESTS, "Failed requests by model group and error class."),
+    (DEPLOYMENT_LATENCY, "Upstream latency of answered attempts by deployment, seconds."),
+    (PROXY_REQUESTS, "Requests with LiteLLM's labels."),
+    (PROXY_FAILED, "Failed requests with LiteLLM's labels."),
+    (TOTAL_LATENCY, "Arrival to last byte, seconds."),
+    (API_LATENCY, "Time the provider took, seconds."),
+    (TIME_TO_FIRST_TOKEN, "Time to the first token of streams, seconds."),
+    (OVERHEAD, "Time the gateway itself added, seconds."),
+    (TOTAL_TOKENS, "Tokens in and out."),
+    (INPUT_TOKENS, "Tokens in."),
+    (OUTPUT_TOKENS, "Tokens out."),
+    (CACHED_TOKENS, "Input tokens read from the provider's prompt cache."),
+    (CACHE_CREATION_TOKENS, "Input tokens written to the provider's prompt cache."),
+    (REASONING_TOKENS, "Output tokens spent on reasoning."),
+    (DEPLOYMENT_STATE, "0 healthy, 1 partial outage, 2 outage."),
+    (COOLED_DOWN, "Cooldowns begun, by the error's status."),
+    (DEPLOYMENT_SUCCESS, "Successful attempts by deployment."),
+    (DEPLOYMENT_FAILURE, "Failed attempts by deployment and error class."),
+    (DEPLOYMENT_REQUESTS, "Attempts by deployment."),
+    (LATENCY_PER_TOKEN, "Seconds per output token by deployment."),
+    (TPM_LIMIT, "Configured tokens a minute."),
+    (RPM_LIMIT, "Configured requests a minute."),
+    (FALLBACK_SUCCESS, "Fallbacks that answered."),
+    (FALLBACK_FAILURE, "Fallbacks that failed too."),
+    (IN_FLIGHT, "Requests under way."),
+    (DEPLOYMENT_IN_FLIGHT, "Attempts under way by deployment."),
+    (ACTOR_RESTARTS, "Actors restarted after a panic."),
+    (RELOADS, "Configurations taken over or refused."),
+];
+
+/// LiteLLM's latency buckets, seconds.
+pub const LATENCY_BUCKETS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 420.0, 600.0];
