@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::base::secret::Secret;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{AllowedFails, Fallbacks, RetryPolicy};
+pub use crate::domain::routing::{Alias, StrategyArgs, StrategyName};
 
 /// Everything the config file (with its includes and the environment) says.
 #[derive(Debug, Clone)]
@@ -26,15 +27,6 @@ pub struct Config {
     pub settings: Settings,
     /// Every file that took part, for the watcher.
     pub files: Vec<PathBuf>,
-}
-
-/// Another name for a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alias {
-    /// The group it stands for.
-    pub group: Arc<str>,
-    /// Whether `/v1/models` leaves it out.
-    pub hidden: bool,
 }
 
 /// `router_settings`, with the fallbacks and retries of `litellm_settings` merged in.
@@ -68,37 +60,6 @@ pub struct RouterSettings {
     pub default_max_parallel_requests: Option<u32>,
 }
 
-/// The routing strategies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum StrategyName {
-    /// `simple-shuffle`
-    #[default]
-    SimpleShuffle,
-    /// `least-busy`
-    LeastBusy,
-    /// `latency-based-routing`
-    LatencyBased,
-    /// `usage-based-routing` and `usage-based-routing-v2`
-    UsageBased,
-    /// `cost-based-routing`
-    CostBased,
-}
-
-/// `routing_strategy_args`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StrategyArgs {
-    /// How long latency samples count (LiteLLM's `ttl`, 3600 s).
-    pub ttl: Duration,
-    /// Deployments within `lowest * (1 + buffer)` share the load.
-    pub lowest_latency_buffer: f64,
-}
-
-impl Default for StrategyArgs {
-    fn default() -> Self {
-        StrategyArgs { ttl: Duration::from_secs(3600), lowest_latency_buffer: 0.0 }
-    }
-}
-
 /// `general_settings`.
 #[derive(Debug, Clone)]
 pub struct GeneralSettings {
@@ -116,8 +77,6 @@ pub struct GeneralSettings {
     pub always_include_stream_usage: Option<bool>,
     /// `forward_client_headers_to_llm_api`: pass the client's `x-` headers on.
     pub forward_client_headers: bool,
-    /// `user_header_name`.
-    pub user_header_name: Option<String>,
     /// `log_level`.
     pub log_level: Option<String>,
     /// `include_call_id_in_error_body`.

@@ -10,13 +10,13 @@ use crate::domain::providers::Provider;
 use crate::domain::reliability::AllowedFails;
 
 /// A deployment as the config file describes it, complete and immutable.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Deployment {
     /// `model_info.id`, or a hash of what identifies the deployment (never of its secrets).
     pub id: Arc<str>,
     /// The group that clients ask for (`model_name`); may contain `*`.
     pub group: Arc<str>,
-    /// Position in `model_list`, from 0.
+    /// Position among all deployments, from 0.
     pub position: usize,
     /// Whose API it speaks.
     pub provider: Provider,
@@ -38,6 +38,20 @@ pub struct Deployment {
 }
 
 impl Deployment {
+    /// The base URL as clients, metrics and operators may see it: without a user name, password or query,
+    /// which can hold secrets.
+    pub fn shown_base(&self) -> String {
+        let base = self.connection.api_base.split(['?', '#']).next().unwrap_or_default();
+        match base.split_once("://") {
+            Some((scheme, rest)) => {
+                let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                let host = authority.rsplit('@').next().unwrap_or_default();
+                format!("{scheme}://{host}{path}")
+            }
+            None => base.rsplit('@').next().unwrap_or_default().to_string(),
+        }
+    }
+
     /// `provider/model`, as LiteLLM's `x-litellm-model-name` header and metrics show it.
     pub fn full_model(&self) -> String {
         format!("{}/{}", self.provider.name, self.model)
@@ -45,7 +59,7 @@ impl Deployment {
 }
 
 /// Where a deployment is and how to identify there.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Connection {
     /// Base URL without a trailing slash; the provider's default when the config names none.
     pub api_base: String,
@@ -62,7 +76,7 @@ pub struct Connection {
 }
 
 /// What shapes a deployment's requests.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct RequestRules {
     /// Default parameters (`temperature`, `max_tokens` ...): the caller's value wins.
     pub defaults: Map<String, Value>,
@@ -87,7 +101,7 @@ pub struct RequestRules {
 }
 
 /// Capacity and preference.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Capacity {
     /// Requests in any 60 seconds.
     pub rpm: Option<u64>,
@@ -104,7 +118,7 @@ pub struct Capacity {
 }
 
 /// Time limits and retries of one deployment; what is `None` follows the router's settings.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Patience {
     /// Longest silence of an attempt that is no stream.
     pub timeout: Option<Duration>,
@@ -119,7 +133,7 @@ pub struct Patience {
 }
 
 /// What is known of the model behind a deployment.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelInfo {
     /// `chat`, `embedding` ...; `None` when not said (the seeds' `fallback`/`loadbalance` are kept in `raw`).
     pub mode: Option<String>,

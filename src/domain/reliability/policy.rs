@@ -33,29 +33,73 @@ pub struct ClassCounts {
     pub default: Option<u32>,
 }
 
-impl ClassCounts {
-    /// The number given for errors of this kind, if one is.
-    pub fn of(&self, kind: Kind) -> Option<u32> {
-        let class = match kind {
+/// LiteLLM's error classes, as far as settings tell them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// The request itself is wrong.
+    BadRequest,
+    /// The provider refuses the key.
+    Authentication,
+    /// Nothing came in time.
+    Timeout,
+    /// The provider's limit is used up.
+    RateLimit,
+    /// The provider's content policy refused.
+    ContentPolicy,
+    /// The provider failed.
+    InternalServer,
+    /// The provider is away.
+    ServiceUnavailable,
+    /// Something between failed.
+    BadGateway,
+    /// Unknown model or path.
+    NotFound,
+}
+
+impl Class {
+    /// The class of what came from a provider or the way to it; `None` for the gateway's own errors.
+    pub const fn of(kind: Kind) -> Option<Class> {
+        Some(match kind {
             Kind::UpstreamBadRequest
             | Kind::ContextWindow
             | Kind::UpstreamTooLarge
-            | Kind::UpstreamUnprocessable => self.bad_request,
-            Kind::ContentPolicy => self.content_policy,
-            Kind::UpstreamUnauthorized | Kind::UpstreamForbidden => self.authentication,
-            Kind::UpstreamNotFound => self.not_found,
+            | Kind::UpstreamUnprocessable => Class::BadRequest,
+            Kind::ContentPolicy => Class::ContentPolicy,
+            Kind::UpstreamUnauthorized | Kind::UpstreamForbidden => Class::Authentication,
+            Kind::UpstreamNotFound => Class::NotFound,
             Kind::UpstreamRequestTimeout | Kind::UpstreamGatewayTimeout | Kind::AttemptTimeout => {
-                self.timeout
+                Class::Timeout
             }
-            Kind::UpstreamRateLimit => self.rate_limit,
+            Kind::UpstreamRateLimit => Class::RateLimit,
             Kind::UpstreamInternal | Kind::UpstreamOverloaded | Kind::InvalidReply | Kind::Cut => {
-                self.internal_server
+                Class::InternalServer
             }
-            Kind::UpstreamUnavailable | Kind::Connect => self.service_unavailable,
-            Kind::UpstreamBadGateway => self.bad_gateway,
-            _ => None,
-        };
-        class.or(self.default)
+            Kind::UpstreamUnavailable | Kind::Connect => Class::ServiceUnavailable,
+            Kind::UpstreamBadGateway => Class::BadGateway,
+            _ => return None,
+        })
+    }
+}
+
+impl ClassCounts {
+    /// The number given for errors of this kind, if one is.
+    pub fn of(&self, kind: Kind) -> Option<u32> {
+        self.explicit(kind).or(self.default)
+    }
+
+    /// The same without `DefaultRetries`: only what was said about this very class.
+    pub fn explicit(&self, kind: Kind) -> Option<u32> {
+        match Class::of(kind)? {
+            Class::BadRequest => self.bad_request,
+            Class::Authentication => self.authentication,
+            Class::Timeout => self.timeout,
+            Class::RateLimit => self.rate_limit,
+            Class::ContentPolicy => self.content_policy,
+            Class::InternalServer => self.internal_server,
+            Class::ServiceUnavailable => self.service_unavailable,
+            Class::BadGateway => self.bad_gateway,
+            Class::NotFound => self.not_found,
+        }
     }
 }
 
@@ -93,7 +137,7 @@ pub enum AllowedFails {
 }
 
 /// Where a request goes when its group has failed.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fallbacks {
     /// `fallbacks` and `fallback_mapping`, per group; `*` serves groups without an entry.
     pub general: HashMap<Arc<str>, Vec<Fallback>>,
@@ -103,10 +147,23 @@ pub struct Fallbacks {
     pub content_policy: HashMap<Arc<str>, Vec<Fallback>>,
     /// `default_fallbacks`: for groups without an entry of their own.
     pub default: Vec<Fallback>,
-    /// The most hops one request may take (`max_fallbacks`).
+    /// The longest chain of hops (`max_fallbacks`): a target's own fallbacks lie one hop deeper than it.
     pub max: u32,
     /// Whether `fallbacks` also apply to the caller's own 4xx, as LiteLLM does (`fallback_on_client_errors`).
     pub on_client_errors: bool,
+}
+
+impl Default for Fallbacks {
+    fn default() -> Self {
+        Fallbacks {
+            general: HashMap::new(),
+            context_window: HashMap::new(),
+            content_policy: HashMap::new(),
+            default: Vec::new(),
+            max: 5,
+            on_client_errors: false,
+        }
+    }
 }
 
 /// One fallback target: a group, or (in a request) a group with parameters that replace the caller's.
@@ -116,4 +173,25 @@ pub struct Fallback {
     pub group: Arc<str>,
     /// Body fields that replace the request's (`{"model": "b", "temperature": 0}`).
     pub overrides: Map<String, Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn default_retries_say_nothing_about_a_class_of_its_own() {
+        let counts = ClassCounts { timeout: Some(1), default: Some(4), ..ClassCounts::default() };
+        assert_eq!(counts.of(Kind::AttemptTimeout), Some(1));
+        assert_eq!(counts.of(Kind::UpstreamRateLimit), Some(4));
+        assert_eq!(counts.explicit(Kind::UpstreamRateLimit), None);
+    }
+
+    #[test]
+    fn only_what_comes_from_upstream_has_a_class() {
+        assert_eq!(Class::of(Kind::Connect), Some(Class::ServiceUnavailable));
+        for kind in [Kind::InvalidRequest, Kind::LimitExceeded, Kind::AllCooling, Kind::ClientGone] {
+            assert_eq!(Class::of(kind), None, "{kind:?}");
+        }
+    }
 }

@@ -1,1 +1,33 @@
 //! Which deployment serves the next attempt: pure decisions over snapshots.
+//!
+//! A request's model name becomes a group's members ([`groups`]), the members become candidates with what
+//! is known of each at this moment ([`snapshot`], published by [`state`]), the candidates that may not or
+//! cannot serve are left out ([`mod@filter`]), and a [`mod@strategy`] picks one of the rest
+//! ([`mod@choose`]).
+
+pub mod alias;
+pub mod choose;
+pub mod filter;
+pub mod groups;
+pub mod series;
+pub mod snapshot;
+pub mod state;
+pub mod strategies;
+pub mod strategy;
+pub mod strategy_name;
+pub mod tags;
+#[cfg(test)]
+mod testing;
+pub mod tried;
+pub mod wildcard;
+
+pub use alias::Alias;
+pub use choose::choose;
+pub use filter::{FilterRequest, FilterSettings, Nothing, filter};
+pub use groups::{Groups, Member, Resolved};
+pub use snapshot::{Candidate, Full, LastError, View};
+pub use state::{AttemptFact, DeploymentState, FailureFact};
+pub use strategy::{PickContext, Strategy, strategy};
+pub use strategy_name::{StrategyArgs, StrategyName};
+pub use tags::RequestTags;
+pub use tried::Tried;
