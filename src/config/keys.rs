@@ -1,0 +1,308 @@
+//! The names that may stand in a config: what is obeyed now, and what is known and comes later.
+
+/// The keys of one section.
+#[derive(Debug, Clone, Copy)]
+pub struct Keys {
+    /// Obeyed.
+    pub now: &'static [&'static str],
+    /// LiteLLM's, accepted and kept, without effect in this version.
+    pub later: &'static [&'static str],
+}
+
+impl Keys {
+    /// Whether the key is one of them.
+    pub fn knows(&self, key: &str) -> bool {
+        self.all().any(|known| known == key)
+    }
+
+    /// Every key.
+    pub fn all(&self) -> impl Iterator<Item = &'static str> {
+        self.now.iter().chain(self.later).copied()
+    }
+}
+
+/// Sections of the file.
+#[rustfmt::skip]
+pub const TOP: Keys = Keys {
+    now: &[
+        "model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables",
+        "include", "credential_list", "fallback_mapping",
+    ],
+    later: &[
+        "rate_limit_config", "user_config", "cache_settings", "logging", "guardrails", "callback_settings",
+        "mcp_servers", "mcp_tools", "vector_store_registry", "search_tools", "files_settings",
+        "finetune_settings", "assistant_settings", "prompts", "agent_list", "policies",
+        "policy_attachments", "default_team_settings",
+    ],
+};
+
+/// One entry of `model_list`.
+#[rustfmt::skip]
+pub const ENTRY: Keys =
+    Keys { now: &["model_name", "litellm_params", "model_info", "rpm", "tpm"], later: &[] };
+
+/// `litellm_params`.
+#[rustfmt::skip]
+pub const PARAMS: Keys = Keys {
+    now: &[
+        "model", "custom_llm_provider", "api_key", "api_base", "base_url", "api_version", "organization",
+        "azure_ad_token", "region_name", "rpm", "tpm", "weight", "order", "max_parallel_requests", "timeout",
+        "stream_timeout", "request_timeout", "num_retries", "cooldown_time", "mock_response", "drop_params",
+        "additional_drop_params", "allowed_openai_params", "tags", "litellm_credential_name",
+        "configurable_clientside_auth_params", "extra_headers", "headers", "extra_body", "keepalive_seconds",
+        "allow_client_keepalive_override", "on_disconnect",
+    ],
+    later: &[
+        "tenant_id", "client_id", "client_secret", "azure_username", "azure_password", "azure_scope",
+        "vertex_project", "vertex_location", "vertex_credentials", "aws_access_key_id",
+        "aws_secret_access_key", "aws_session_token", "aws_region_name", "aws_session_name",
+        "aws_profile_name", "aws_role_name", "aws_web_identity_token", "aws_sts_endpoint", "aws_external_id",
+        "aws_bedrock_runtime_endpoint", "itpm", "otpm", "timeout_by_service_tier",
+        "stream_timeout_by_service_tier", "max_retries", "tag_regex", "max_budget", "budget_duration",
+        "default_api_key_tpm_limit", "default_api_key_rpm_limit", "use_in_pass_through",
+        "merge_reasoning_content_in_choices", "silent_model", "use_litellm_proxy", "max_file_size_mb",
+        "watsonx_region_name", "auto_router_config", "auto_router_config_path", "auto_router_default_model",
+        "auto_router_embedding_model", "vector_store_id", "mock_tool_calls", "ssl_verify", "model_info",
+        "s3_bucket_name", "gcs_bucket_name", "use_chat_completions_api", "milvus_text_field",
+    ],
+};
+
+/// Request parameters of OpenAI and the providers: defaults of a deployment, never mistaken for typing errors.
+#[rustfmt::skip]
+pub const REQUEST_PARAMS: &[&str] = &[
+    "temperature", "top_p", "top_k", "top_a", "min_p", "n", "stop", "seed", "user", "max_tokens", "max_completion_tokens",
+    "max_output_tokens", "presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias", "logprobs",
+    "top_logprobs", "response_format", "tools", "tool_choice", "parallel_tool_calls", "functions",
+    "function_call", "stream", "stream_options", "reasoning_effort", "reasoning", "thinking", "verbosity",
+    "modalities", "audio", "prediction", "service_tier", "store", "metadata", "safety_identifier",
+    "prompt_cache_key", "prompt_cache_retention", "web_search_options", "encoding_format", "dimensions",
+    "input_type", "size", "quality", "style", "background", "output_format", "output_compression",
+    "moderation", "voice", "speed", "language", "prompt", "timestamp_granularities", "top_n",
+    "return_documents", "max_chunks_per_doc", "instructions", "text", "truncation", "include", "cache_control",
+    "context_management", "num_ctx", "keep_alive", "think", "guided_json", "guided_regex", "guided_choice",
+    "chat_template_kwargs", "safe_prompt", "random_seed", "transforms", "provider", "models", "route", "plugins",
+    "usage", "search_mode", "search_domain_filter", "return_images", "return_related_questions",
+    "safety_settings", "enable_thinking", "best_of", "echo", "suffix", "input",
+];
+
+/// `model_info`. Other keys are kept and shown, nobody's typing error here.
+#[rustfmt::skip]
+pub const INFO: Keys = Keys {
+    now: &[
+        "id", "base_model", "mode", "max_input_tokens", "max_output_tokens", "max_tokens", "rpm", "tpm",
+        "allowed_fails", "allowed_fails_policy", "cooldown_time", "supports_response_schema",
+        "supports_reasoning", "input_cost_per_token", "output_cost_per_token",
+    ],
+    later: &[
+        "team_id", "team_public_model_name", "blocked", "access_groups", "supported_environments",
+        "disable_background_health_check", "health_check_model", "health_check_timeout",
+        "health_check_max_tokens", "enable_tag_filtering", "allow_fail_open",
+    ],
+};
+
+/// The values of `model_info.mode`; `fallback` and `loadbalance` are labels without effect.
+pub const MODES: &[&str] = &[
+    "chat",
+    "completion",
+    "embedding",
+    "image_generation",
+    "image_edit",
+    "audio_transcription",
+    "audio_speech",
+    "rerank",
+    "responses",
+    "moderation",
+    "batch",
+    "realtime",
+    "ocr",
+    "video_generation",
+    "search",
+    "vector_store",
+    "fallback",
+    "loadbalance",
+];
+
+/// `litellm_settings`.
+#[rustfmt::skip]
+pub const LITELLM: Keys = Keys {
+    now: &[
+        "drop_params", "num_retries", "request_timeout", "allowed_fails", "fallbacks",
+        "context_window_fallbacks", "content_policy_fallbacks", "default_fallbacks", "max_fallbacks",
+        "fallback_on_client_errors", "json_logs", "set_verbose", "ssl_verify", "ssl_certificate",
+        "require_auth_for_metrics_endpoint", "prometheus_latency_buckets",
+        "sse_keepalive_ping_interval_seconds",
+    ],
+    later: &[
+        "cache", "cache_params", "cache_ttl", "cost_tracking", "modify_params", "callbacks",
+        "success_callback", "failure_callback", "service_callback", "input_callback", "audit_log_callbacks",
+        "enable_caching_on_provider_specific_optional_params", "turn_off_message_logging",
+        "redact_messages_in_exceptions", "redact_user_api_key_info", "log_raw_request_response",
+        "prometheus_metrics_config", "prometheus_exclude_metrics", "prometheus_exclude_labels",
+        "prometheus_emit_stream_label", "prometheus_initialize_budget_metrics",
+        "enable_end_user_cost_tracking_prometheus_only", "disable_end_user_cost_tracking",
+        "custom_prometheus_metadata_labels", "custom_prometheus_tags", "include_cost_in_streaming_usage",
+        "anthropic_sse_ping_interval_seconds", "budget_exceeded_status_code", "max_budget",
+        "budget_duration", "max_end_user_budget", "model_alias_map", "default_redis_ttl",
+        "default_redis_batch_cache_expiry", "force_redis_hash_tag_grouping",
+        "use_chat_completions_url_for_anthropic_messages", "enable_anthropic_prompt_caching",
+        "forward_traceparent_to_llm_provider", "add_user_information_to_llm_headers",
+        "overwrite_user_with_key_hash", "cost_discount_config", "cost_margin_config",
+        "default_internal_user_params", "default_team_params", "default_team_settings",
+        "upperbound_key_generate_params", "default_key_generate_params", "key_generation_settings",
+        "internal_user_budget_duration", "max_internal_user_budget", "expose_router_debug_in_errors",
+        "disable_aiohttp_transport", "aiohttp_trust_env", "s3_callback_params", "datadog_params",
+        "langfuse_default_tags", "gcs_pub_sub_use_v1", "guardrails", "public_routes",
+        "disable_hf_tokenizer_download", "model_cost_map_url", "telemetry", "store_audit_logs",
+        "default_max_internal_user_budget", "disable_copilot_system_to_assistant", "mcp_aliases",
+        "credential_list", "priority_reservation", "priority_reservation_settings", "cold_storage_custom_logger",
+        "responses_api_session_ttl", "ssl_security_level", "ssl_ecdh_curve", "network_mock",
+        "tag_budget_config", "disable_add_transform_inline_image_block", "require_auth_for_public_ai_hub",
+        "max_budget_per_session", "s3_audit_callback_params", "vertex_ai_safety_settings",
+    ],
+};
+
+/// `router_settings`.
+#[rustfmt::skip]
+pub const ROUTER: Keys = Keys {
+    now: &[
+        "routing_strategy", "routing_strategy_args", "num_retries", "retry_after", "timeout",
+        "stream_timeout", "max_fallbacks", "fallbacks", "default_fallbacks", "context_window_fallbacks",
+        "content_policy_fallbacks", "fallback_on_client_errors", "model_group_alias", "retry_policy",
+        "model_group_retry_policy", "allowed_fails", "allowed_fails_policy", "cooldown_time",
+        "disable_cooldowns", "enable_pre_call_checks", "enable_tag_filtering", "tag_filtering_match_any",
+        "default_max_parallel_requests",
+    ],
+    later: &[
+        "redis_url", "redis_host", "redis_port", "redis_password", "redis_db", "redis_ssl",
+        "optional_pre_call_checks", "tag_routing_prefix", "default_litellm_params", "cache_responses",
+        "cache_kwargs", "caching_groups", "client_ttl", "provider_budget_config",
+        "deployment_affinity_ttl_seconds", "model_group_affinity_config", "routing_groups",
+        "ignore_invalid_deployments", "enable_health_check_routing", "health_check_staleness_threshold",
+        "health_check_ignore_transient_errors", "enable_weighted_failover", "polling_interval",
+        "default_priority", "alerting_config", "assistants_config", "set_verbose", "debug_level",
+        "search_tools", "guardrail_list", "default_cache_time_seconds", "cache_params",
+        "router_general_settings",
+    ],
+};
+
+/// `general_settings`.
+#[rustfmt::skip]
+pub const GENERAL: Keys = Keys {
+    now: &[
+        "master_key", "allow_client_side_credentials", "completion_model", "always_include_stream_usage",
+        "forward_client_headers_to_llm_api", "max_request_size_mb",
+        "max_response_size_mb", "include_call_id_in_error_body", "log_level",
+        "dangerously_allow_mock_testing_request_params",
+    ],
+    later: &[
+        "database_url", "global_max_rpm", "global_max_tpm", "background_health_checks",
+        "health_check_interval", "health_check_concurrency", "health_check_details",
+        "use_shared_health_check", "enable_health_check_routing", "health_check_staleness_threshold",
+        "health_check_ignore_transient_errors", "user_header_name", "cancel_on_disconnect", "forward_llm_provider_auth_headers",
+        "infer_model_from_keys", "max_parallel_requests", "global_max_parallel_requests",
+        "max_in_flight_requests_per_worker", "max_queued_requests_per_worker",
+        "admission_queue_timeout_seconds", "fail_closed_rate_limit_enforcement", "coordination_redis",
+        "token_rate_limit_type", "pass_through_endpoints", "alerting", "alerting_threshold", "alert_types",
+        "alerting_args", "alert_to_webhook_url", "user_header_mappings", "user_api_key_cache_ttl",
+        "drain_endpoint_token", "disable_spend_logs", "store_prompts_in_spend_logs", "proxy_batch_write_at",
+        "store_model_in_db", "database_connection_pool_limit", "database_connection_timeout",
+        "database_extra_connection_params", "database_type", "database_args", "allow_requests_on_db_unavailable",
+        "disable_reset_budget", "disable_adding_master_key_hash_to_db", "disable_error_logs",
+        "disable_prisma_schema_update", "disable_responses_id_security", "enable_jwt_auth", "litellm_jwtauth",
+        "enable_oauth2_auth", "enable_oauth2_proxy_auth", "oauth2_config_mappings", "enforce_user_param",
+        "reject_clientside_metadata_tags", "enforced_params", "allowed_routes", "admin_only_routes", "public_routes",
+        "admin_allowed_routes", "proxy_admin_email", "ui_access_mode", "default_team_disabled",
+        "custom_auth", "custom_auth_run_common_checks", "custom_key_generate", "custom_sso",
+        "custom_ui_sso_sign_in_handler", "key_management_system", "key_management_settings",
+        "use_google_kms", "use_azure_key_vault", "maximum_spend_logs_retention_period",
+        "maximum_spend_logs_retention_interval", "maximum_spend_logs_cleanup_cron",
+        "proxy_budget_rescheduler_min_time", "proxy_budget_rescheduler_max_time", "allowed_ips",
+        "use_x_forwarded_for", "mcp_internal_ip_ranges", "mcp_trusted_proxy_ranges", "role_mappings",
+        "service_account_settings", "pass_through_request_timeout", "image_generation_model",
+        "embedding_model", "transcription_model", "spend_report_frequency", "block_robots",
+        "disable_master_key_return", "auto_redirect_ui_login_to_sso",
+        "supported_db_objects", "user_mcp_management_mode", "control_plane_url", "enable_public_model_hub",
+        "allow_user_auth", "cors_origins", "litellm_key_header_name", "user_api_key_cache_max_size",
+        "redis_host", "redis_port", "redis_password", "redis_url", "use_redis_transaction_buffer",
+        "disable_health_check_logging",
+    ],
+};
+
+/// Classes of `retry_policy`, without the ending `Retries`, and of `allowed_fails_policy`, without
+/// `AllowedFails`.
+pub const CLASSES: &[&str] = &[
+    "BadRequestError",
+    "AuthenticationError",
+    "TimeoutError",
+    "RateLimitError",
+    "ContentPolicyViolationError",
+    "InternalServerError",
+    "ServiceUnavailableError",
+    "BadGatewayError",
+    "NotFoundError",
+];
+
+/// The keys of `cache_params` and `cache_settings`, whose feature comes later.
+#[rustfmt::skip]
+pub const CACHE: &[&str] = &[
+    "type", "host", "port", "password", "username", "url", "db", "ssl", "ttl", "namespace", "mode",
+    "supported_call_types", "similarity_threshold", "redis_startup_nodes", "service_name", "sentinel_nodes",
+    "sentinel_password", "max_connections", "redis_semantic_cache_embedding_model",
+    "redis_semantic_cache_index_name", "qdrant_api_base", "qdrant_api_key", "qdrant_collection_name",
+    "qdrant_quantization_config", "qdrant_semantic_cache_embedding_model", "s3_bucket_name", "s3_region_name",
+    "s3_path", "s3_endpoint_url", "s3_aws_access_key_id", "s3_aws_secret_access_key", "disk_cache_dir",
+    "gcs_bucket_name", "gcs_path_service_account", "gcs_path", "redis_flush_size", "default_in_memory_ttl",
+    "default_in_redis_ttl", "max_size_in_memory", "flush_size", "socket_timeout",
+];
+
+/// The keys of `rate_limit_config`, whose feature comes later.
+pub const RATE_LIMIT: &[&str] =
+    &["redis_host", "redis_port", "redis_password", "redis_url", "redis_db", "redis_ssl"];
+
+/// Whether a `litellm_params` or `model_info` key is one of the price list's.
+pub fn is_price(key: &str) -> bool {
+    key.contains("_cost") || key.starts_with("cost_per_")
+}
+
+/// Whether a key's name says that its value is a secret.
+pub fn is_secret(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    let holds =
+        ["password", "secret", "credential", "authorization", "dsn"].iter().any(|word| key.contains(word));
+    let ends = ["_key", "_token", "_url"].iter().any(|end| key.ends_with(end));
+    let is = matches!(key.as_str(), "url" | "key" | "token");
+    // `max_token` counts tokens, it is none.
+    (holds || ends || is) && !key.starts_with("max_") && !key.starts_with("min_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_known_by_name() {
+        for key in [
+            "api_key",
+            "REDIS_PASSWORD",
+            "aws_secret_access_key",
+            "azure_ad_token",
+            "dsn",
+            "redis_url",
+            "token",
+        ] {
+            assert!(is_secret(key), "{key}");
+        }
+        for key in ["max_token", "max_tokens", "host", "ttl", "temperature", "datadog_site"] {
+            assert!(!is_secret(key), "{key}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_both_now_and_later() {
+        for keys in [TOP, ENTRY, PARAMS, INFO, LITELLM, ROUTER, GENERAL] {
+            for key in keys.now {
+                assert!(!keys.later.contains(key), "{key}");
+            }
+        }
+    }
+}

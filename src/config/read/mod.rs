@@ -1,0 +1,7 @@
+//! The settings sections, each read by its own file.
+
+pub mod fallbacks;
+pub mod general;
+pub mod litellm;
+pub mod policies;
+pub mod router;
