@@ -1,7 +1,9 @@
 //! Stagedoor: an LLM gateway cluster. See ARCHITECTURE.md for the map.
 
+pub mod actors;
 pub mod base;
 pub mod config;
 pub mod domain;
 pub mod telemetry;
+pub mod upstream;
 pub mod wire;

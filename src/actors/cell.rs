@@ -1,0 +1,212 @@
+//! The small shared memory of a deployment: in-flight count, rate windows and the published view.
+//!
+//! The in-flight count is an atomic that only leases move; the view is written by the deployment's
+//! actor alone and read by everybody without asking.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::{ArcSwap, Guard};
+
+use crate::base::window::SlidingWindow;
+use crate::domain::deployment::Deployment;
+use crate::domain::routing::snapshot::View;
+
+/// One deployment's shared memory. It outlives restarts of the deployment's actor.
+pub struct Cell {
+    deployment: Arc<Deployment>,
+    counts: Arc<Counts>,
+    view: ArcSwap<View>,
+    parallel_limit: Option<u32>,
+}
+
+/// What leases move. Shared by all cells that one deployment had over reloads, so that attempts begun
+/// under an earlier configuration still count.
+struct Counts {
+    in_flight: AtomicU32,
+    rates: Mutex<Rates>,
+}
+
+struct Rates {
+    requests: SlidingWindow,
+    tokens: SlidingWindow,
+}
+
+/// Which of a deployment's own limits has no room, and when it may have some again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// `rpm`, `tpm` or `max_parallel_requests`.
+    pub limit: &'static str,
+    /// The configured value.
+    pub allowed: u64,
+    /// What is used now.
+    pub used: u64,
+    /// When the window may have room; `None` for parallel requests.
+    pub retry_after: Option<Duration>,
+}
+
+impl Cell {
+    /// Memory for a deployment; `default_parallel` is the router's `default_max_parallel_requests`.
+    pub fn new(deployment: Arc<Deployment>, default_parallel: Option<u32>) -> Arc<Self> {
+        let now = Instant::now();
+        let rates = Mutex::new(Rates { requests: SlidingWindow::new(now), tokens: SlidingWindow::new(now) });
+        let counts = Arc::new(Counts { in_flight: AtomicU32::new(0), rates });
+        Cell::with(deployment, default_parallel, counts, Arc::default())
+    }
+
+    /// The same deployment's memory under a changed configuration: counts and view go on.
+    pub fn succeed(old: &Cell, deployment: Arc<Deployment>, default_parallel: Option<u32>) -> Arc<Self> {
+        Cell::with(deployment, default_parallel, Arc::clone(&old.counts), old.view.load_full())
+    }
+
+    fn with(
+        deployment: Arc<Deployment>,
+        default_parallel: Option<u32>,
+        counts: Arc<Counts>,
+        view: Arc<View>,
+    ) -> Arc<Self> {
+        let parallel_limit = deployment.capacity.max_parallel_requests.or(default_parallel);
+        Arc::new(Cell { deployment, counts, view: ArcSwap::new(view), parallel_limit })
+    }
+
+    /// Whether it is the memory of exactly this deployment under this default.
+    pub fn describes(&self, deployment: &Deployment, default_parallel: Option<u32>) -> bool {
+        let parallel = deployment.capacity.max_parallel_requests.or(default_parallel);
+        *self.deployment == *deployment && self.parallel_limit == parallel
+    }
+
+    /// The deployment.
+    pub fn deployment(&self) -> &Arc<Deployment> {
+        &self.deployment
+    }
+
+    /// Attempts under way at this moment.
+    pub fn in_flight(&self) -> u32 {
+        self.counts.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// What its actor last published.
+    pub fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// For the deployment's actor alone.
+    pub(super) fn publish(&self, view: View) {
+        self.view.store(Arc::new(view));
+    }
+
+    /// Requests and tokens of the last 60 seconds.
+    pub fn used(&self, now: Instant) -> (u64, u64) {
+        let rates = self.rates();
+        (rates.requests.used(now), rates.tokens.used(now))
+    }
+
+    /// How long until a request (`tokens: false`), or `amount` tokens, fit the window if nobody else
+    /// takes anything.
+    pub fn wait(&self, tokens: bool, amount: u64, now: Instant) -> Duration {
+        let capacity = &self.deployment.capacity;
+        let rates = self.rates();
+        if tokens {
+            let limit = capacity.tpm.unwrap_or(u64::MAX);
+            rates.tokens.wait(amount.min(limit), limit, now)
+        } else {
+            rates.requests.wait(1, capacity.rpm.unwrap_or(u64::MAX), now)
+        }
+    }
+
+    /// Takes one unit of everything the deployment limits, or nothing.
+    ///
+    /// # Errors
+    /// Which limit has no room.
+    pub fn lease(self: &Arc<Self>, tokens: u64, now: Instant) -> Result<Lease, Full> {
+        self.take_slot()?;
+        // From here on the slot is given back by this guard, whatever happens.
+        let mut lease = Lease { cell: Arc::clone(self), taken_at: now, tokens: 0, settled: true };
+        let capacity = &self.deployment.capacity;
+        let mut rates = self.rates();
+        let request_limit = capacity.rpm.unwrap_or(u64::MAX);
+        let token_limit = capacity.tpm.unwrap_or(u64::MAX);
+        // An estimate above the whole limit would never fit; the provider is the one to refuse it.
+        let tokens = tokens.min(token_limit);
+        if let Err(wait) = rates.requests.try_take(1, request_limit, now) {
+            let used = rates.requests.used(now);
+            return Err(Full { limit: "rpm", allowed: request_limit, used, retry_after: Some(wait) });
+        }
+        if let Err(wait) = rates.tokens.try_take(tokens, token_limit, now) {
+            rates.requests.give_back(1, now);
+            let used = rates.tokens.used(now);
+            return Err(Full { limit: "tpm", allowed: token_limit, used, retry_after: Some(wait) });
+        }
+        drop(rates);
+        lease.tokens = tokens;
+        lease.settled = false;
+        Ok(lease)
+    }
+
+    fn take_slot(&self) -> Result<(), Full> {
+        let Some(limit) = self.parallel_limit else {
+            self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        };
+        let take = |count: u32| (count < limit).then_some(count + 1);
+        match self.counts.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
+            Ok(_) => Ok(()),
+            Err(used) => Err(Full {
+                limit: "max_parallel_requests",
+                allowed: limit.into(),
+                used: used.into(),
+                retry_after: None,
+            }),
+        }
+    }
+
+    fn rates(&self) -> MutexGuard<'_, Rates> {
+        // The windows are plain numbers: a panic elsewhere while they were locked leaves them usable.
+        self.counts.rates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One unit of a deployment's in-flight count, held by one attempt, with the tokens it reserved.
+///
+/// Dropping it gives the slot back; tokens that were not settled are given back too (the attempt came
+/// to nothing), the request stays counted (the provider counts it as well).
+pub struct Lease {
+    cell: Arc<Cell>,
+    taken_at: Instant,
+    tokens: u64,
+    settled: bool,
+}
+
+impl Lease {
+    /// The deployment it is for.
+    pub fn deployment(&self) -> &Arc<Deployment> {
+        self.cell.deployment()
+    }
+
+    /// The deployment's memory.
+    pub fn cell(&self) -> &Arc<Cell> {
+        &self.cell
+    }
+
+    /// When it was taken.
+    pub fn taken_at(&self) -> Instant {
+        self.taken_at
+    }
+
+    /// Replaces the reserved tokens by what was used.
+    pub fn settle(&mut self, used: u64, now: Instant) {
+        if !std::mem::replace(&mut self.settled, true) {
+            self.cell.rates().tokens.settle(self.tokens, used, self.taken_at, now);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.cell.rates().tokens.give_back(self.tokens, self.taken_at);
+        }
+        self.cell.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,216 @@
+//! The Deployment actor, one for each entry of `model_list`.
+//!
+//! - owns: latency series, success window, cooldown machine, last error of its deployment
+//! - accepts: [`Facts`] (finished attempts, in batches), [`Reconfigure`], [`Inspect`]
+//! - tells: publishes its [`View`](crate::domain::routing::snapshot::View) into the [`Cell`]; metrics; the log
+//! - never: calls a provider, asks another actor, moves the in-flight count (leases do)
+//! - on panic: restarted empty; the published view, and with it a running cooldown, stays until the
+//!   first new fact, and in-flight counts are in the cell
+//! - on shutdown: nothing to save
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::{Actor, Context, Handler, Message};
+
+use super::cell::Cell;
+use super::keeper::DeathNotice;
+use crate::domain::deployment::Deployment;
+use crate::domain::reliability::{CooldownRules, CooldownStarted};
+use crate::domain::routing::state::{AttemptFact, DeploymentState};
+use crate::telemetry::Metrics;
+use crate::telemetry::series::{DeploymentLabels, DeploymentSeries};
+
+/// What a deployment's actor works with besides its own memory.
+#[derive(Clone)]
+pub struct Setup {
+    /// The shared memory it publishes into.
+    pub cell: Arc<Cell>,
+    /// When failures make it rest.
+    pub rules: CooldownRules,
+    /// Deployments that could serve instead of it, itself included.
+    pub group_size: usize,
+}
+
+/// Keeps one deployment's health.
+pub struct DeploymentActor {
+    setup: Setup,
+    state: DeploymentState,
+    metrics: Metrics,
+    series: DeploymentSeries,
+    names: DeploymentNames,
+    notice: DeathNotice<DeploymentActor>,
+}
+
+impl DeploymentActor {
+    /// A new incarnation; a cooldown that an earlier one began goes on.
+    pub fn new(setup: Setup, metrics: Metrics, notice: DeathNotice<Self>) -> Self {
+        let deployment = Arc::clone(setup.cell.deployment());
+        let now = Instant::now();
+        let mut state = DeploymentState::new(&deployment, now);
+        let view = setup.cell.view();
+        if let (Some(until), Some(kind)) = (view.cooling(now), view.cooldown_cause) {
+            state.cool_until(until, kind);
+        }
+        drop(view);
+        let names = DeploymentNames::of(&deployment);
+        let capacity = &deployment.capacity;
+        let series =
+            DeploymentSeries::new(&metrics, &deployment.group, &names.labels(), capacity.rpm, capacity.tpm);
+        series.state.set(0.0);
+        DeploymentActor { setup, state, metrics, series, names, notice }
+    }
+
+    fn take_in(&mut self, fact: &AttemptFact) {
+        let now = Instant::now();
+        self.count(fact);
+        let started = self.state.observe(fact, &self.setup.rules, self.setup.group_size, now);
+        if let Some(cooldown) = started {
+            self.announce(&cooldown);
+        }
+    }
+
+    fn count(&self, fact: &AttemptFact) {
+        self.series.requests.increment(1);
+        let deployment = self.setup.cell.deployment();
+        match &fact.outcome {
+            Ok(()) => {
+                self.series.success.increment(1);
+                let seconds = fact.latency.as_secs_f64();
+                self.series.latency.record(seconds);
+                if fact.output_tokens > 0 {
+                    self.series.latency_per_token.record(seconds / fact.output_tokens as f64);
+                }
+            }
+            Err(failure) => {
+                let row = failure.kind.behaviour();
+                let labels = self.names.labels();
+                DeploymentSeries::failure(&self.metrics, &deployment.group, &labels, row.status, row.class)
+                    .increment(1);
+            }
+        }
+    }
+
+    fn announce(&self, cooldown: &CooldownStarted) {
+        let deployment = self.setup.cell.deployment();
+        let status = cooldown.kind.behaviour().status;
+        DeploymentSeries::cooled_down(&self.metrics, &self.names.labels(), status).increment(1);
+        tracing::warn!(
+            deployment = &*deployment.id,
+            group = &*deployment.group,
+            cause = cooldown.kind.behaviour().label,
+            rule = cooldown.trigger.label(),
+            seconds = cooldown.duration.as_secs_f64(),
+            "deployment cools down"
+        );
+    }
+
+    fn publish(&self) {
+        let now = Instant::now();
+        let view = self.state.view(now);
+        let state = match (view.cooling(now).is_some(), view.failures_in_row > 0) {
+            (true, _) => 2.0,
+            (false, true) => 1.0,
+            (false, false) => 0.0,
+        };
+        self.series.state.set(state);
+        self.setup.cell.publish(view);
+    }
+}
+
+/// A deployment's names in metrics.
+pub struct DeploymentNames {
+    id: Arc<str>,
+    full_model: String,
+    provider: &'static str,
+    base: String,
+}
+
+impl DeploymentNames {
+    /// The names of this deployment.
+    pub fn of(deployment: &Deployment) -> Self {
+        DeploymentNames {
+            id: Arc::clone(&deployment.id),
+            full_model: deployment.full_model(),
+            provider: deployment.provider.name,
+            base: deployment.shown_base(),
+        }
+    }
+
+    /// The same as labels.
+    pub fn labels(&self) -> DeploymentLabels<'_> {
+        DeploymentLabels {
+            model_id: &self.id,
+            litellm_model_name: &self.full_model,
+            api_provider: self.provider,
+            api_base: &self.base,
+        }
+    }
+}
+
+impl Actor for DeploymentActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(256);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        // The next scrape sets it again where the deployment lives on under a changed configuration.
+        let deployment = self.setup.cell.deployment();
+        DeploymentSeries::show_in_flight(&self.metrics, &deployment.group, &deployment.id, 0);
+        self.notice.retire();
+    }
+}
+
+/// Attempts that ended.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Facts(pub Vec<AttemptFact>);
+
+impl Handler<Facts> for DeploymentActor {
+    type Result = ();
+
+    fn handle(&mut self, facts: Facts, _: &mut Self::Context) {
+        for fact in &facts.0 {
+            self.take_in(fact);
+        }
+        self.publish();
+    }
+}
+
+/// The configuration around it has changed (its own entry has not, or it would be another actor).
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Reconfigure(pub Setup);
+
+impl Handler<Reconfigure> for DeploymentActor {
+    type Result = ();
+
+    fn handle(&mut self, new: Reconfigure, _: &mut Self::Context) {
+        self.setup = new.0;
+    }
+}
+
+/// What the actor knows, for the admin API.
+#[derive(Message)]
+#[rtype(result = "Inspection")]
+pub struct Inspect;
+
+/// An answer to [`Inspect`].
+#[derive(Debug, Clone, PartialEq, actix::MessageResponse)]
+pub struct Inspection {
+    /// Attempts of the last minute that went well.
+    pub successes: u64,
+    /// Attempts of the last minute that spoke against it.
+    pub failures: u64,
+}
+
+impl Handler<Inspect> for DeploymentActor {
+    type Result = Inspection;
+
+    fn handle(&mut self, _: Inspect, _: &mut Self::Context) -> Inspection {
+        let view = self.state.view(Instant::now());
+        Inspection { successes: view.successes, failures: view.failures }
+    }
+}

@@ -1,0 +1,191 @@
+//! The Router actor, one per worker, on that worker's own thread.
+//!
+//! - owns: the strategy of each group, the random source
+//! - accepts: [`Pick`]
+//! - tells: answers a pick with a lease, or with the reason why there is none
+//! - never: waits, calls a provider, keeps a request's state
+//! - on panic: restarted with fresh strategy state; leases live elsewhere and lose no count
+//! - on shutdown: nothing to save
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::{Actor, Context, Handler, Message};
+use arc_swap::Guard;
+use hashbrown::HashMap;
+use smallvec::SmallVec;
+
+use super::cell::{Full as CellFull, Lease};
+use super::keeper::DeathNotice;
+use super::topology::Table;
+use crate::domain::routing::groups::Resolved;
+use crate::domain::routing::{
+    Candidate, FilterRequest, FilterSettings, Full, Nothing, PickContext, RequestTags, Strategy,
+    StrategyArgs, StrategyName, Tried, View, choose, strategy,
+};
+
+/// Makes the strategy of a group; tests bring their own.
+pub type MakeStrategy = Arc<dyn Fn(StrategyName, StrategyArgs) -> Box<dyn Strategy> + Send + Sync>;
+
+/// Picks deployments for one worker.
+pub struct Router {
+    make: MakeStrategy,
+    strategies: HashMap<Arc<str>, Box<dyn Strategy>>,
+    generation: u64,
+    rng: fastrand::Rng,
+    notice: DeathNotice<Router>,
+}
+
+impl Router {
+    /// An incarnation with fresh state.
+    pub fn new(make: MakeStrategy, notice: DeathNotice<Self>) -> Self {
+        Router { make, strategies: HashMap::new(), generation: 0, rng: fastrand::Rng::new(), notice }
+    }
+
+    /// The strategies as they come with the configuration.
+    pub fn standard() -> MakeStrategy {
+        Arc::new(strategy)
+    }
+
+    fn pick(&mut self, pick: &Pick) -> Result<Picked, NoPick> {
+        self.follow(&pick.table);
+        let now = Instant::now();
+        let members = &pick.resolved.members;
+        let router = &pick.table.config.router;
+        let counted = router.strategy == StrategyName::UsageBased;
+        let cells: SmallVec<[&super::topology::Member; 8]> =
+            members.iter().filter_map(|member| pick.table.member(&member.deployment)).collect();
+        let views: SmallVec<[Guard<Arc<View>>; 8]> =
+            cells.iter().map(|member| member.cell().view()).collect();
+        let candidates: SmallVec<[Candidate<'_>; 8]> =
+            cells.iter().zip(&views).map(|(member, view)| candidate(member, view, counted, now)).collect();
+        let tags = RequestTags::parse(pick.tags.iter().map(String::as_str));
+        let request = FilterRequest {
+            tags: &tags,
+            input_tokens: pick.input_tokens,
+            estimated_tokens: pick.estimated_tokens,
+            tried: &pick.tried,
+            now,
+        };
+        let settings = FilterSettings {
+            pre_call_checks: router.pre_call_checks,
+            tag_filtering: router.tag_filtering,
+            tag_match_any: router.tag_match_any,
+            default_max_parallel: router.default_max_parallel_requests,
+        };
+        let context = PickContext {
+            stream: pick.stream,
+            estimated_tokens: pick.estimated_tokens,
+            now,
+            group: &pick.resolved.group,
+        };
+        let wait = |index: usize, which: Full| {
+            cells.get(index).map_or(Duration::ZERO, |member| {
+                member.cell().wait(which == Full::Tpm, pick.estimated_tokens, now)
+            })
+        };
+        let make = &self.make;
+        let strategy = self
+            .strategies
+            .entry(Arc::clone(&pick.resolved.group))
+            .or_insert_with(|| make(router.strategy, router.strategy_args));
+        let chosen =
+            choose(&candidates, &request, &settings, &wait, strategy.as_mut(), &context, &mut self.rng);
+        let index = match chosen {
+            Ok(index) => index,
+            Err(Nothing::AllCooling { soonest, .. }) if pick.despite_cooling => soonest,
+            Err(nothing) => return Err(NoPick::Nothing(nothing)),
+        };
+        let member = cells.get(index).ok_or(NoPick::Nothing(Nothing::AllBroken))?;
+        let lease = member.cell().lease(pick.estimated_tokens, now).map_err(NoPick::Taken)?;
+        Ok(Picked { lease, index })
+    }
+
+    /// A new configuration starts with fresh strategies; few hold state worth keeping.
+    fn follow(&mut self, table: &Table) {
+        if self.generation != table.generation {
+            self.generation = table.generation;
+            self.strategies.clear();
+        }
+    }
+}
+
+/// The counters of limits are read only where something depends on them.
+fn candidate<'a>(
+    member: &'a super::topology::Member,
+    view: &'a View,
+    counted: bool,
+    now: Instant,
+) -> Candidate<'a> {
+    let cell = member.cell();
+    let capacity = &cell.deployment().capacity;
+    let (used_rpm, used_tpm) =
+        if counted || capacity.rpm.is_some() || capacity.tpm.is_some() { cell.used(now) } else { (0, 0) };
+    Candidate {
+        deployment: cell.deployment(),
+        view,
+        in_flight: cell.in_flight(),
+        picks_pending: 0,
+        used_rpm,
+        used_tpm,
+    }
+}
+
+impl Actor for Router {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(4096);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.notice.retire();
+    }
+}
+
+/// Which deployment serves the next attempt?
+#[derive(Message)]
+#[rtype(result = "Result<Picked, NoPick>")]
+pub struct Pick {
+    /// The configuration the request is served under.
+    pub table: Arc<Table>,
+    /// The group.
+    pub resolved: Resolved,
+    /// What it has tried.
+    pub tried: Tried,
+    /// Its tags.
+    pub tags: Arc<[String]>,
+    /// About how many tokens its input has.
+    pub input_tokens: u64,
+    /// About how many tokens it takes.
+    pub estimated_tokens: u64,
+    /// Whether it is a stream.
+    pub stream: bool,
+    /// Take the soonest of a group that cools down as a whole: there is nowhere else to go.
+    pub despite_cooling: bool,
+}
+
+/// A deployment, with a place on it.
+pub struct Picked {
+    /// The place.
+    pub lease: Lease,
+    /// Its index among the group's members.
+    pub index: usize,
+}
+
+/// Why there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPick {
+    /// The filter left nothing.
+    Nothing(Nothing),
+    /// Another worker took the last place a moment ago; ask again.
+    Taken(CellFull),
+}
+
+impl Handler<Pick> for Router {
+    type Result = Result<Picked, NoPick>;
+
+    fn handle(&mut self, pick: Pick, _: &mut Self::Context) -> Self::Result {
+        self.pick(&pick)
+    }
+}
