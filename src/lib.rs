@@ -4,6 +4,7 @@ pub mod actors;
 pub mod base;
 pub mod config;
 pub mod domain;
+pub mod gateway;
 pub mod telemetry;
 pub mod upstream;
 pub mod wire;

@@ -1,0 +1,319 @@
+//! Stage 2, admit: is this a request that makes sense here?
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_http::header::{CONTENT_TYPE, HeaderMap};
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::call::{Body, Call, OwnConnection};
+use super::options::Options;
+use crate::actors::topology::Table;
+use crate::base::error::{Error, Kind};
+use crate::base::secret::Secret;
+use crate::config::model::GeneralSettings;
+use crate::domain::deployment::Deployment;
+use crate::domain::reliability::RequestFallbacks;
+use crate::domain::reliability::request_fallbacks::FIELDS;
+use crate::domain::routing::groups::Resolved;
+use crate::domain::tokens;
+use crate::wire::endpoint::Endpoint;
+use crate::wire::json;
+use crate::wire::multipart::{self, Multipart};
+use crate::wire::surface::{Surface, SurfaceError};
+
+/// The deepest nesting of a request body; real requests stay far below.
+pub const MAX_DEPTH: usize = 128;
+
+/// The longest model name.
+const LONGEST_MODEL: usize = 1024;
+
+/// A request as it came.
+pub struct Raw<'a> {
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// The model that the path names; it wins over the body's.
+    pub path_model: Option<&'a str>,
+    /// Azure's `?api-version=`.
+    pub api_version: Option<&'a str>,
+    /// The body.
+    pub body: Bytes,
+    /// When it arrived.
+    pub received: Instant,
+    /// Its id.
+    pub call_id: Rc<str>,
+}
+
+/// Checks a request and finds its group.
+///
+/// # Errors
+/// 4xx naming what is wrong: no JSON, a field of the wrong type, a missing field, an unknown model (with
+/// the nearest names), a parameter that callers may not set.
+pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
+    let body = parse_body(&raw)?;
+    let surface = body.json();
+    let requested = requested_model(&raw, &body, table)?;
+    let resolved = resolve(table, &requested)?;
+    let mut own_connection = OwnConnection::default();
+    if let Some(surface) = surface {
+        check_fields(raw.endpoint, surface)?;
+        own_connection = check_privileges(surface, table, &resolved)?;
+    }
+    let stream = match surface {
+        Some(surface) => flag(surface, "stream")?,
+        None => form_flag(&body, "stream"),
+    };
+    let input_tokens = tokens::of_body(raw.body.len());
+    let estimated_tokens = input_tokens.saturating_add(surface.map_or(0, wanted_output));
+    Ok(Rc::new(Call {
+        endpoint: raw.endpoint,
+        stream: stream && streams(raw.endpoint),
+        include_usage: surface.is_some_and(wants_usage),
+        options: Options::read(raw.headers, surface, raw.received)?,
+        request_fallbacks: request_fallbacks(surface)?,
+        input_tokens,
+        estimated_tokens,
+        forward: forwarded(raw.headers, &table.config.general),
+        own_connection,
+        api_version: raw.api_version.map(str::to_string),
+        received: raw.received,
+        call_id: raw.call_id,
+        table: Arc::clone(table),
+        body,
+        requested,
+        resolved,
+    }))
+}
+
+fn parse_body(raw: &Raw<'_>) -> Result<Body, Error> {
+    let content_type = raw.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let is_form = content_type.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("multipart"));
+    if is_form {
+        let form = multipart::boundary_of(content_type)
+            .and_then(|boundary| Multipart::parse(raw.body.clone(), &boundary))
+            .map_err(|fault| Error::invalid("request_body", format!("Invalid multipart form: {fault}")))?;
+        if raw.endpoint == Endpoint::Transcriptions && !form.has("file") {
+            return Err(missing(raw.endpoint, "file"));
+        }
+        return Ok(Body::Form { form: Rc::new(form), content_type: content_type.to_string() });
+    }
+    if raw.endpoint == Endpoint::Transcriptions {
+        return Err(Error::invalid(
+            "content-type",
+            "Audio comes as `multipart/form-data` with the fields `file` and `model`.",
+        ));
+    }
+    Surface::parse(raw.body.clone(), MAX_DEPTH)
+        .map(|surface| Body::Json(Rc::new(surface)))
+        .map_err(|fault| unreadable(raw, &fault))
+}
+
+fn unreadable(raw: &Raw<'_>, fault: &SurfaceError) -> Error {
+    match (fault, raw.endpoint.required_field()) {
+        (SurfaceError::Empty, Some(field)) => missing(raw.endpoint, field),
+        _ => Error::invalid("request_body", format!("Invalid JSON payload: {fault}")),
+    }
+}
+
+fn missing(endpoint: Endpoint, field: &str) -> Error {
+    Error::invalid(field, format!("/{}: Missing required parameter: '{field}'.", endpoint.path()))
+}
+
+fn requested_model(raw: &Raw<'_>, body: &Body, table: &Table) -> Result<Arc<str>, Error> {
+    if let Some(model) = table.config.general.completion_model.as_deref().or(raw.path_model) {
+        return Ok(model.into());
+    }
+    let named = match body {
+        Body::Form { form, .. } => form.field("model").map(str::to_string),
+        Body::Json(surface) => match surface.get("model") {
+            None | Some("null") => None,
+            Some(_) => match surface.str("model") {
+                Some(model) => Some(model.into_owned()),
+                None => return Err(Error::invalid("model", "`model` must be a string.")),
+            },
+        },
+    };
+    if named.as_ref().is_some_and(|model| model.len() > LONGEST_MODEL) {
+        let message = format!("`model` must not be longer than {LONGEST_MODEL} bytes.");
+        return Err(Error::invalid("model", message));
+    }
+    match named.filter(|model| !model.is_empty()) {
+        Some(model) => Ok(model.into()),
+        // The one endpoint where OpenAI's SDKs send no model of their own accord.
+        None if raw.endpoint == Endpoint::Moderations => Ok(moderation_model(table)),
+        None => Err(missing(raw.endpoint, "model")),
+    }
+}
+
+/// The group for moderation requests that name no model: one of that mode, else OpenAI's default.
+fn moderation_model(table: &Table) -> Arc<str> {
+    let moderates = |deployment: &&Arc<Deployment>| deployment.info.mode.as_deref() == Some("moderation");
+    let found = table.config.deployments.iter().find(moderates);
+    found.map_or_else(|| "omni-moderation-latest".into(), |deployment| Arc::clone(&deployment.group))
+}
+
+fn resolve(table: &Table, requested: &str) -> Result<Resolved, Error> {
+    if let Some(resolved) = table.groups.resolve(requested) {
+        return Ok(resolved);
+    }
+    let default = table.config.router.fallbacks.for_unknown();
+    default
+        .and_then(|fallback| table.groups.resolve(&fallback.group))
+        .ok_or_else(|| model_not_found(requested, &table.groups.nearest(requested)))
+}
+
+/// The 404 for a name that no group, alias or wildcard covers.
+pub fn model_not_found(name: &str, nearest: &[&str]) -> Error {
+    let shown: String = name.chars().take(200).collect();
+    let hint = match nearest {
+        [] => String::new(),
+        names => format!(" Did you mean {}?", names.join(", ")),
+    };
+    let message = format!("The model `{shown}` does not exist or you do not have access to it.{hint}");
+    Error::new(Kind::ModelNotFound, message).with_param("model")
+}
+
+/// The types that routing, translation and accounting rely on; the rest is the provider's to check.
+fn check_fields(endpoint: Endpoint, body: &Surface) -> Result<(), Error> {
+    if let Some(field) = endpoint.required_field()
+        && !body.is_set(field)
+    {
+        return Err(missing(endpoint, field));
+    }
+    let starts = |field: &str, first: &[char]| body.get(field).is_none_or(|raw| raw.starts_with(first));
+    if endpoint == Endpoint::Chat && !starts("messages", &['[']) {
+        return Err(Error::invalid("messages", "`messages` must be an array of messages."));
+    }
+    if matches!(endpoint, Endpoint::Completions | Endpoint::Embeddings) {
+        for field in ["prompt", "input"] {
+            if !starts(field, &['"', '[', 'n']) {
+                return Err(Error::invalid(field, format!("`{field}` must be a string or an array.")));
+            }
+        }
+    }
+    for field in ["max_tokens", "max_completion_tokens", "max_output_tokens", "n"] {
+        // Negative numbers are some servers' way of saying "no limit": theirs to judge.
+        if body.is_set(field)
+            && body.u64(field).is_none()
+            && body.f64(field).is_none_or(|number| number >= 0.0)
+        {
+            return Err(Error::invalid(field, format!("`{field}` must be a whole number.")));
+        }
+    }
+    for field in ["metadata", "stream_options"] {
+        if !starts(field, &['{', 'n']) {
+            return Err(Error::invalid(field, format!("`{field}` must be an object.")));
+        }
+    }
+    Ok(())
+}
+
+fn flag(body: &Surface, field: &str) -> Result<bool, Error> {
+    if !body.is_set(field) {
+        return Ok(false);
+    }
+    body.bool(field).ok_or_else(|| Error::invalid(field, format!("`{field}` must be true or false.")))
+}
+
+fn form_flag(body: &Body, field: &str) -> bool {
+    match body {
+        Body::Form { form, .. } => form.field(field).is_some_and(|text| text.eq_ignore_ascii_case("true")),
+        Body::Json(_) => false,
+    }
+}
+
+/// The endpoints whose answers can be event streams.
+fn streams(endpoint: Endpoint) -> bool {
+    matches!(
+        endpoint,
+        Endpoint::Chat
+            | Endpoint::Completions
+            | Endpoint::Responses
+            | Endpoint::Transcriptions
+            | Endpoint::Images
+            | Endpoint::Speech
+    )
+}
+
+fn wants_usage(body: &Surface) -> bool {
+    let options = body.get("stream_options").and_then(|raw| json::member(raw, "include_usage"));
+    options == Some("true")
+}
+
+/// What the caller lets the model write at most, over all choices; 0 when it sets no cap.
+fn wanted_output(body: &Surface) -> u64 {
+    let cap = ["max_completion_tokens", "max_tokens", "max_output_tokens"]
+        .iter()
+        .filter_map(|field| body.u64(field))
+        .max()
+        .unwrap_or(0);
+    cap.saturating_mul(body.u64("n").unwrap_or(1).max(1))
+}
+
+/// Parameters that would let a caller steer the gateway: refused unless the configuration allows them.
+fn check_privileges(body: &Surface, table: &Table, resolved: &Resolved) -> Result<OwnConnection, Error> {
+    let general = &table.config.general;
+    if !general.allow_mock_testing {
+        for (name, _) in body.members() {
+            if name.starts_with("mock_") && name != "mock_response" {
+                let message = format!(
+                    "`{name}` needs general_settings.dangerously_allow_mock_testing_request_params: true."
+                );
+                return Err(Error::invalid(name, message));
+            }
+        }
+    }
+    let allowed = |field: &str| {
+        general.allow_client_side_credentials
+            || resolved.members.iter().all(|member| {
+                member.deployment.request.client_side_params.iter().any(|allowed| allowed == field)
+            })
+    };
+    for field in ["api_key", "api_base", "base_url"] {
+        if body.is_set(field) && !allowed(field) {
+            let message = format!(
+                "`{field}` in a request is not allowed (general_settings.allow_client_side_credentials or \
+                 litellm_params.configurable_clientside_auth_params would allow it)."
+            );
+            return Err(Error::new(Kind::Forbidden, message).with_param(field));
+        }
+    }
+    let api_base = body.str("api_base").or_else(|| body.str("base_url"));
+    if let Some(base) = &api_base {
+        super::own_base::check(base)?;
+    }
+    Ok(OwnConnection {
+        api_key: body.str("api_key").map(|key| Secret::new(key.into_owned())),
+        api_base: api_base.map(|base| base.trim_end_matches('/').to_string()),
+    })
+}
+
+fn request_fallbacks(body: Option<&Surface>) -> Result<RequestFallbacks, Error> {
+    let Some(body) = body.filter(|body| FIELDS.iter().any(|field| body.is_set(field))) else {
+        return Ok(RequestFallbacks::default());
+    };
+    let fields = FIELDS.iter().filter_map(|field| {
+        let value: Value = serde_json::from_str(body.get(field)?).ok()?;
+        Some(((*field).to_string(), value))
+    });
+    RequestFallbacks::parse(&fields.collect())
+}
+
+fn forwarded(headers: &HeaderMap, general: &GeneralSettings) -> Vec<(String, Secret)> {
+    let mut forward = Vec::new();
+    for (name, value) in headers {
+        let name = name.as_str();
+        let own = name.starts_with("x-litellm-") || name.starts_with("x-stainless-") || name == "x-api-key";
+        let wanted = general.forward_client_headers && name.starts_with("x-") && !own;
+        if (wanted || name == "anthropic-beta")
+            && let Ok(value) = value.to_str()
+        {
+            forward.push((name.to_string(), Secret::from(value)));
+        }
+    }
+    forward
+}

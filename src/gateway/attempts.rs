@@ -1,0 +1,344 @@
+//! Stage 4, attempts: pick, call, judge, retry, fall back, all inside one deadline.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_http::header::HeaderMap;
+use serde_json::{Map, Value};
+
+use super::attempt;
+use super::call::{Body, Call};
+use super::live::Live;
+use super::pipeline::Gateway;
+use super::record::Record;
+use super::reserve::Reserved;
+use super::translate::Whole;
+use crate::actors::deployment::Inspect;
+use crate::actors::router::{NoPick, Pick, Picked};
+use crate::base::error::{Error, Kind};
+use crate::domain::deployment::Deployment;
+use crate::domain::reliability::{FallbackPlan, GroupFacts, Next, RetryState};
+use crate::domain::routing::groups::Resolved;
+use crate::domain::routing::{Nothing, Tried};
+use crate::upstream::Reply;
+
+/// How often a pick is repeated because another worker took the last place, or the router restarts.
+const PICK_TRIES: u32 = 20;
+/// The pause between such tries.
+const PICK_PAUSE: Duration = Duration::from_millis(5);
+
+/// The longest wait for a deployment's actor to take in a failure.
+const ACKNOWLEDGED: Duration = Duration::from_millis(20);
+
+/// What the attempts of a request came to, for headers and the record.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Upstream calls made.
+    pub attempts: u32,
+    /// Retries inside the group that was tried last.
+    pub retries: u32,
+    /// Retries that were allowed there.
+    pub max_retries: u32,
+    /// Fallback hops taken.
+    pub fallbacks: u32,
+    /// Time spent waiting for providers.
+    pub upstream: Duration,
+    /// Time spent waiting between attempts.
+    pub waited: Duration,
+    /// The deployment that was tried last.
+    pub deployment: Option<Arc<Deployment>>,
+    /// The group that was tried last.
+    pub group: Option<Arc<str>>,
+}
+
+/// An answer that a provider gave.
+#[allow(clippy::large_enum_variant, reason = "moved once; a box would cost every request an allocation")]
+pub enum Served {
+    /// All of it.
+    Whole {
+        /// HTTP status.
+        status: u16,
+        /// The body, translated.
+        whole: Whole,
+        /// The provider's reply, read to its end, for its headers.
+        reply: Option<Box<Reply>>,
+    },
+    /// A stream whose first bytes are there.
+    Live {
+        /// The stream.
+        live: Box<Live>,
+        /// The provider's headers.
+        headers: HeaderMap,
+    },
+}
+
+/// Where the request goes now: its own group, or a fallback with its parameters.
+pub struct Hop {
+    /// The group.
+    pub resolved: Resolved,
+    /// The body for it.
+    pub body: Body,
+}
+
+/// Makes attempts until one is answered, or nothing is left to try.
+///
+/// # Errors
+/// What the request's own group failed with; failures of fallbacks are named in its message.
+pub async fn run(
+    gateway: &Gateway,
+    reserved: &Reserved,
+    tally: &mut Tally,
+    record: &mut Record,
+) -> Result<Served, Error> {
+    let call = reserved.call();
+    let config = &call.table.config;
+    let mut plan = FallbackPlan::new(&config.router.fallbacks, &call.request_fallbacks, &call.resolved.group);
+    let mut hop = Hop { resolved: call.resolved.clone(), body: call.body.clone() };
+    let mut first: Option<Error> = None;
+    loop {
+        let group = Arc::clone(&hop.resolved.group);
+        let names = [&*hop.resolved.name, &*group];
+        tally.group = Some(Arc::clone(&group));
+        let nowhere_else = plan.clone().next(Kind::AllCooling, &names).is_none();
+        let result = in_group(gateway, call, &hop, nowhere_else, tally).await;
+        note(record, tally);
+        let error = match result {
+            Ok(served) => {
+                fallback_told(gateway, call, tally, true);
+                return Ok(served);
+            }
+            Err(error) => error,
+        };
+        let target = plan.next(error.kind(), &names);
+        first = Some(match first {
+            None => error,
+            Some(first) => also_failed(first, &group, &error),
+        });
+        let next = target.and_then(|target| {
+            call.table.groups.resolve(&target.group).map(|resolved| hop_to(call, resolved, &target.overrides))
+        });
+        match (next, first.take()) {
+            (Some(next), kept) => {
+                tracing::info!(from = &*group, to = &*next.resolved.group, "falling back");
+                first = kept;
+                hop = next;
+                tally.fallbacks += 1;
+                tally.retries = 0;
+            }
+            (None, kept) => {
+                fallback_told(gateway, call, tally, false);
+                return Err(kept.unwrap_or_else(|| Error::new(Kind::Internal, "no attempt was made")));
+            }
+        }
+    }
+}
+
+fn hop_to(call: &Call, resolved: Resolved, overrides: &Map<String, Value>) -> Hop {
+    let mut overrides = overrides.clone();
+    overrides.remove("model");
+    Hop { resolved, body: call.body.with(&overrides) }
+}
+
+fn note(record: &mut Record, tally: &Tally) {
+    record.note(|facts| {
+        facts.attempts = tally.attempts;
+        facts.fallbacks = tally.fallbacks;
+        facts.upstream = tally.upstream;
+        facts.deployment = tally.deployment.clone();
+        facts.group = tally.group.clone();
+    });
+}
+
+/// The caller reads why its own group failed; the fallback's failure is a remark.
+fn also_failed(first: Error, group: &str, error: &Error) -> Error {
+    let message = format!("{} Fallback to {group} also failed: {}", first.message(), error.message());
+    let bounded: String = message.chars().take(4_000).collect();
+    first.with_message(bounded)
+}
+
+fn fallback_told(gateway: &Gateway, call: &Call, tally: &Tally, success: bool) {
+    if tally.fallbacks == 0 {
+        return;
+    }
+    let name = if success {
+        crate::telemetry::names::FALLBACK_SUCCESS
+    } else {
+        crate::telemetry::names::FALLBACK_FAILURE
+    };
+    let target = tally.group.as_deref().unwrap_or("None");
+    let labels = [("requested_model", &*call.resolved.group), ("fallback_model", target)];
+    gateway.metrics().counter(name, &labels).increment(1);
+}
+
+/// The attempts within one group.
+async fn in_group(
+    gateway: &Gateway,
+    call: &Call,
+    hop: &Hop,
+    nowhere_else: bool,
+    tally: &mut Tally,
+) -> Result<Served, Error> {
+    let mut tried = Tried::new();
+    let mut retry = RetryState::new(call.options.num_retries);
+    let mut last: Option<Error> = None;
+    let deadline = call.options.first_byte_deadline;
+    loop {
+        if deadline.passed(Instant::now()) {
+            let over =
+                Error::new(Kind::CallerDeadline, "litellm.Timeout: the request's own time limit is over.");
+            return Err(last.map_or(over.clone(), |last| over.with_cause(last.message())));
+        }
+        let picked = match pick(gateway, call, hop, &tried, nowhere_else).await {
+            Ok(picked) => picked,
+            // A retry that finds nobody ends with the failure that made it one.
+            Err(nobody) => return Err(last.unwrap_or(nobody)),
+        };
+        let index = picked.index;
+        let deployment = Arc::clone(picked.lease.deployment());
+        let own_retries = deployment.patience.num_retries;
+        tally.deployment = Some(deployment);
+        let error = match attempt::run(gateway, call, hop, picked, tally).await {
+            Ok(served) => return Ok(served),
+            Err(error) => error,
+        };
+        acknowledged(call, tally).await;
+        let router = &call.table.config.router;
+        tried.failed(index);
+        let facts = GroupFacts {
+            name: &hop.resolved.group,
+            untried: untried(call, hop, &tried),
+            num_retries: own_retries,
+        };
+        tally.max_retries = retry.allowed_for(error.kind(), &hop.resolved.group, &router.retry, own_retries);
+        let next = {
+            let mut rng = gateway.rng.borrow_mut();
+            retry.next(&error, &facts, &router.retry, deadline, Instant::now(), &mut *rng)
+        };
+        match next {
+            Next::GiveUp => return Err(error),
+            Next::Again { wait, elsewhere } => {
+                if elsewhere {
+                    tried.bar(index);
+                }
+                tally.retries += 1;
+                if !wait.is_zero() {
+                    tally.waited += wait;
+                    actix_rt::time::sleep(wait).await;
+                }
+                last = Some(error);
+            }
+        }
+    }
+}
+
+/// Waits until the actor of the deployment that was tried last has taken in its failure: a cooldown that
+/// it begins then holds for the next pick, of this request and of the next one.
+async fn acknowledged(call: &Call, tally: &Tally) {
+    let member = tally.deployment.as_ref().and_then(|deployment| call.table.member(deployment));
+    let Some(asked) = member.and_then(|member| member.actor().with(|address| address.send(Inspect))) else {
+        return;
+    };
+    if actix_rt::time::timeout(ACKNOWLEDGED, asked).await.is_err() {
+        tracing::debug!("a deployment's actor is busy");
+    }
+}
+
+/// Members of the group that were not tried and could serve now.
+fn untried(call: &Call, hop: &Hop, tried: &Tried) -> usize {
+    let now = Instant::now();
+    let ready = |deployment: &Deployment| {
+        deployment.problem.is_none()
+            && call.table.member(deployment).is_some_and(|member| member.cell().view().cooling(now).is_none())
+    };
+    let members = hop.resolved.members.iter().enumerate();
+    members.filter(|(index, member)| !tried.contains(*index) && ready(&member.deployment)).count()
+}
+
+async fn pick(
+    gateway: &Gateway,
+    call: &Call,
+    hop: &Hop,
+    tried: &Tried,
+    despite_cooling: bool,
+) -> Result<Picked, Error> {
+    let mut taken = None;
+    for round in 0..PICK_TRIES {
+        if round > 0 {
+            actix_rt::time::sleep(PICK_PAUSE).await;
+        }
+        let pick = Pick {
+            table: Arc::clone(&call.table),
+            resolved: hop.resolved.clone(),
+            tried: tried.clone(),
+            tags: Arc::clone(&call.options.tags),
+            input_tokens: call.input_tokens,
+            estimated_tokens: call.estimated_tokens,
+            stream: call.stream,
+            despite_cooling,
+        };
+        // No address, or a mailbox that closed: the router is being restarted.
+        let Some(asked) = gateway.router.with(|router| router.send(pick)) else { continue };
+        match asked.await {
+            Ok(Ok(picked)) => return Ok(picked),
+            Ok(Err(NoPick::Nothing(nothing))) => return Err(nobody(hop, nothing)),
+            Ok(Err(NoPick::Taken(full))) => taken = Some(full),
+            Err(_) => {}
+        }
+    }
+    Err(match taken {
+        Some(full) => limit_error(&hop.resolved.group, full.limit, full.retry_after),
+        None => Error::new(Kind::Internal, "The router is not available."),
+    })
+}
+
+/// Why nobody can serve, in words.
+fn nobody(hop: &Hop, nothing: Nothing) -> Error {
+    let group = &hop.resolved.name;
+    match nothing {
+        Nothing::AllCooling { until, .. } => {
+            let wait = until.saturating_duration_since(Instant::now());
+            let message = format!(
+                "No deployments available for selected model, Try again in {} seconds. All deployments for \
+                 selected model are in cooldown. Passed model={group}.",
+                wait.as_secs().max(1)
+            );
+            Error::new(Kind::AllCooling, message).with_retry_after(Some(wait))
+        }
+        Nothing::AllFull { retry_after, which } => limit_error(group, which.name(), Some(retry_after)),
+        Nothing::NoTagMatch => Error::new(
+            Kind::Forbidden,
+            format!("Not allowed to access model due to tags configuration. Passed model={group}."),
+        ),
+        Nothing::ContextTooSmall { largest } => Error::new(
+            Kind::ContextWindow,
+            format!("The input is too long for every deployment of `{group}` (at most {largest} tokens)."),
+        ),
+        Nothing::AllTried | Nothing::AllBroken => Error::new(
+            Kind::Misconfigured,
+            format!("No deployment of `{group}` can work: {}", problems(&hop.resolved)),
+        ),
+    }
+}
+
+fn limit_error(group: &str, limit: &str, retry_after: Option<Duration>) -> Error {
+    let message = format!(
+        "Rate limit exceeded for model: {group}. Limit type: {limit}. Every deployment of the group has used \
+         up its own `{limit}`."
+    );
+    Error::new(Kind::LimitExceeded, message).with_retry_after(retry_after)
+}
+
+fn problems(resolved: &Resolved) -> String {
+    let mut said: Vec<&str> =
+        resolved.members.iter().filter_map(|member| member.deployment.problem.as_deref()).collect();
+    said.dedup();
+    if said.is_empty() { "all have refused this request.".to_string() } else { said.join("; ") }
+}
+
+/// A provider answered a stream request with a whole body after the stream had been begun.
+pub fn not_a_stream() -> Error {
+    Error::new(
+        Kind::InvalidReply,
+        "litellm.APIError: the provider answered a stream request without a stream.",
+    )
+}

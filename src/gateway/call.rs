@@ -1,0 +1,110 @@
+//! A request as the pipeline carries it: checked, resolved, not yet sent anywhere.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use serde_json::{Map, Value};
+
+use super::options::Options;
+use crate::actors::topology::Table;
+use crate::base::secret::Secret;
+use crate::domain::reliability::RequestFallbacks;
+use crate::domain::routing::groups::Resolved;
+use crate::wire::endpoint::Endpoint;
+use crate::wire::multipart::Multipart;
+use crate::wire::surface::Surface;
+
+/// What the client sent and what it means here.
+pub struct Call {
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// The body.
+    pub body: Body,
+    /// The name the client asked for; answers show it.
+    pub requested: Arc<str>,
+    /// The group it stands for.
+    pub resolved: Resolved,
+    /// Whether the client wants a stream.
+    pub stream: bool,
+    /// Whether the client asked for the usage chunk (`stream_options.include_usage`).
+    pub include_usage: bool,
+    /// What the request says about its own handling.
+    pub options: Options,
+    /// Fallbacks it brings along.
+    pub request_fallbacks: RequestFallbacks,
+    /// About how many tokens its input has.
+    pub input_tokens: u64,
+    /// About how many tokens it takes from `tpm` limits, output included.
+    pub estimated_tokens: u64,
+    /// Headers that travel on (`anthropic-beta`, and `x-` ones where the configuration says so).
+    pub forward: Vec<(String, Secret)>,
+    /// Connection fields the caller brought along, where the configuration lets it.
+    pub own_connection: OwnConnection,
+    /// Azure's `?api-version=`.
+    pub api_version: Option<String>,
+    /// When the request arrived.
+    pub received: Instant,
+    /// Its unique id.
+    pub call_id: Rc<str>,
+    /// The configuration it is served under, from begin to end.
+    pub table: Arc<Table>,
+}
+
+/// A connection of the caller's own (`api_key`, `api_base` in the body).
+#[derive(Debug, Clone, Default)]
+pub struct OwnConnection {
+    /// Replaces the deployment's key.
+    pub api_key: Option<Secret>,
+    /// Replaces the deployment's base URL.
+    pub api_base: Option<String>,
+}
+
+impl OwnConnection {
+    /// Whether the caller brought nothing.
+    pub fn is_empty(&self) -> bool {
+        self.api_key.is_none() && self.api_base.is_none()
+    }
+}
+
+/// A request body.
+#[derive(Clone)]
+pub enum Body {
+    /// JSON, looked at no deeper than its top level.
+    Json(Rc<Surface>),
+    /// A form with a file.
+    Form {
+        /// The form.
+        form: Rc<Multipart>,
+        /// The `content-type` header with its boundary.
+        content_type: String,
+    },
+}
+
+impl Body {
+    /// The JSON body, if it is one.
+    pub fn json(&self) -> Option<&Surface> {
+        match self {
+            Body::Json(surface) => Some(surface),
+            Body::Form { .. } => None,
+        }
+    }
+
+    /// The JSON body with some members replaced (a fallback's overrides).
+    #[must_use]
+    pub fn with(&self, overrides: &Map<String, Value>) -> Body {
+        let Body::Json(surface) = self else { return self.clone() };
+        if overrides.is_empty() {
+            return self.clone();
+        }
+        let mut edits = crate::wire::surface::Edits::new();
+        for (name, value) in overrides {
+            edits.set(name.as_str(), value.to_string());
+        }
+        let bytes: Bytes = surface.rewrite(&edits);
+        // What was an object stays one under such edits; if it did not, the original is what was asked.
+        Surface::parse(bytes, usize::MAX)
+            .map_or_else(|_| self.clone(), |changed| Body::Json(Rc::new(changed)))
+    }
+}

@@ -1,0 +1,30 @@
+//! The pipeline of one request: identify, admit, reserve, attempts, answer, settle.
+
+pub mod admit;
+pub mod answer;
+pub mod attempt;
+pub mod attempt_guard;
+pub mod attempts;
+pub mod back;
+pub mod call;
+pub mod caller;
+pub mod drain;
+pub mod headers;
+pub mod live;
+pub mod made;
+pub mod options;
+pub mod own_base;
+pub mod patience;
+pub mod pipeline;
+pub mod prepare;
+pub mod probe;
+pub mod record;
+pub mod reserve;
+pub mod settle;
+pub mod silence;
+pub mod translate;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,28 @@
+//! How long a provider may be silent, and whose choice that is.
+
+use std::time::Duration;
+
+use super::call::Call;
+use crate::domain::deployment::Deployment;
+
+/// The longest silence of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// How long.
+    pub idle: Duration,
+    /// Whether the caller wants less silence than the configuration allows: then running out of it says
+    /// nothing about the deployment.
+    pub callers: bool,
+}
+
+/// The patience with this deployment for a request like this: what the caller says for streams
+/// (`stream_timeout`, or the point where its SDK gives up), else what the configuration says.
+pub fn patience(call: &Call, deployment: &Deployment) -> Patience {
+    let (own, router) = (&deployment.patience, &call.table.config.router);
+    let stream = if call.stream { own.stream_timeout.or(router.stream_timeout) } else { None };
+    let configured = stream.or(own.timeout).unwrap_or(router.timeout);
+    let options = &call.options;
+    let shorter = |asked: &Duration| *asked < configured;
+    let asked = options.stream_timeout.or(options.read_timeout.filter(shorter)).filter(|_| call.stream);
+    Patience { idle: asked.unwrap_or(configured), callers: asked.as_ref().is_some_and(shorter) }
+}

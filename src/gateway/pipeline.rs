@@ -1,0 +1,364 @@
+//! One request, readable from top to bottom. One [`Gateway`] per worker.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_http::header::HeaderMap;
+use arc_swap::Guard;
+use bytes::Bytes;
+use futures_core::future::LocalBoxFuture;
+
+use super::admit::{self, Raw};
+use super::answer::{Answer, AnswerBody, AnswerStream, Held, error_event};
+use super::attempts::{self, Served, Tally};
+use super::call::Call;
+use super::caller::{self, Caller, Identities};
+use super::drain;
+use super::headers;
+use super::live::Live;
+use super::prepare::Routes;
+use super::record::{Record, Settle};
+use super::reserve::{self, Draining, InFlight, Reserved, Ticket};
+use super::translate::ContentType;
+use crate::actors::deployment::Inspect;
+use crate::actors::keeper::Kept;
+use crate::actors::outbox::Outbox;
+use crate::actors::router::Router;
+use crate::actors::topology::{Current, Table};
+use crate::base::error::Error;
+use crate::base::ids;
+use crate::telemetry::Metrics;
+use crate::upstream::{Reply, Upstream};
+use crate::wire::endpoint::Endpoint;
+
+/// What all workers share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The current table.
+    pub current: Current,
+    /// Whose keys are accepted.
+    pub identities: Identities,
+    /// The registry.
+    pub metrics: Metrics,
+    /// Requests under way in the process.
+    pub in_flight: InFlight,
+    /// Whether the process is shutting down.
+    pub draining: Draining,
+}
+
+/// One worker's gateway.
+pub struct Gateway {
+    pub(super) shared: Shared,
+    pub(super) upstream: Rc<dyn Upstream>,
+    pub(super) router: Kept<Router>,
+    pub(super) outbox: Rc<Outbox>,
+    pub(super) routes: Routes,
+    pub(super) rng: RefCell<fastrand::Rng>,
+    settle: Rc<dyn Settle>,
+}
+
+/// A request that has just arrived.
+pub struct Opened {
+    record: Record,
+    ticket: Ticket,
+}
+
+/// A request whose caller is known.
+pub struct Identified {
+    opened: Opened,
+    caller: Caller,
+    call_id: Rc<str>,
+    call_id_in_body: bool,
+}
+
+/// A request as the HTTP layer read it.
+pub struct Inbound<'a> {
+    /// Headers.
+    pub headers: &'a HeaderMap,
+    /// The model that the path names.
+    pub path_model: Option<&'a str>,
+    /// Azure's `?api-version=`.
+    pub api_version: Option<&'a str>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A request that ended with an error before anything was sent to the client.
+pub struct Failure {
+    /// What went wrong.
+    pub error: Error,
+    /// Headers of the reply beside those of the error itself.
+    pub headers: HeaderMap,
+    /// The call id, if the error body shall name it.
+    pub call_id_in_body: Option<Rc<str>>,
+}
+
+impl Gateway {
+    /// A gateway for this thread.
+    pub fn new(
+        shared: Shared,
+        upstream: Rc<dyn Upstream>,
+        router: Kept<Router>,
+        settle: Rc<dyn Settle>,
+    ) -> Rc<Self> {
+        Rc::new(Gateway {
+            shared,
+            upstream,
+            router,
+            outbox: Rc::default(),
+            routes: Routes::default(),
+            rng: RefCell::new(fastrand::Rng::new()),
+            settle,
+        })
+    }
+
+    /// The current table.
+    pub fn table(&self) -> Guard<Arc<Table>> {
+        self.shared.current.load()
+    }
+
+    /// The registry.
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
+    }
+
+    /// Whether the process is shutting down.
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.is_on()
+    }
+
+    /// Waits until the deployments' actors have taken in what this worker has told them.
+    pub async fn settle_facts(&self) {
+        self.outbox.flush();
+        for member in self.table().members() {
+            let asked = member.actor().with(|address| address.send(Inspect));
+            if let Some(asked) = asked
+                && asked.await.is_err()
+            {
+                tracing::debug!("a deployment's actor is being restarted");
+            }
+        }
+    }
+
+    /// The largest body that is read.
+    pub fn max_request_bytes(&self) -> usize {
+        self.table().config.general.max_request_bytes
+    }
+
+    /// Checks the key of a request to the control plane.
+    ///
+    /// # Errors
+    /// 401.
+    pub fn check_key(&self, headers: &HeaderMap) -> Result<Caller, Error> {
+        caller::identify(headers, &self.shared.identities)
+    }
+
+    /// A request has arrived: from here on its end will be told, whatever it is.
+    pub fn open(&self, endpoint: Endpoint, headers: &HeaderMap, received: Instant) -> Opened {
+        let call_id = headers::client_call_id(headers).unwrap_or_else(ids::call_id);
+        let ticket = self.shared.in_flight.take();
+        let settle = Rc::clone(&self.settle);
+        settle.arrived();
+        Opened { record: Record::open(settle, endpoint, call_id.into(), received), ticket }
+    }
+
+    /// Who is calling?
+    ///
+    /// # Errors
+    /// 401.
+    pub fn identify(&self, opened: Opened, headers: &HeaderMap) -> Result<Identified, Failure> {
+        let call_id = opened.record.facts().map_or_else(|| "".into(), |facts| Rc::clone(&facts.call_id));
+        let call_id_in_body = self.table().config.general.call_id_in_errors;
+        match caller::identify(headers, &self.shared.identities) {
+            Ok(caller) => {
+                let mut opened = opened;
+                let hashed = Arc::clone(caller.hashed_key());
+                opened.record.note(|facts| facts.hashed_key = Some(hashed));
+                Ok(Identified { opened, caller, call_id, call_id_in_body })
+            }
+            Err(error) => Err(refuse(opened.record, error, &call_id, call_id_in_body)),
+        }
+    }
+
+    /// Serves an identified request.
+    ///
+    /// # Errors
+    /// What went wrong, with the headers that belong to it. The record is closed.
+    pub async fn serve(
+        self: &Rc<Self>,
+        identified: Identified,
+        inbound: Inbound<'_>,
+    ) -> Result<Answer, Failure> {
+        let table = Arc::clone(&self.table());
+        let Identified { opened: Opened { mut record, ticket }, caller, call_id, call_id_in_body } =
+            identified;
+        let facts = record.facts();
+        let (endpoint, received) =
+            facts.map_or((Endpoint::Chat, Instant::now()), |facts| (facts.endpoint, facts.received));
+        let raw = Raw {
+            endpoint,
+            headers: inbound.headers,
+            path_model: inbound.path_model,
+            api_version: inbound.api_version,
+            body: inbound.body,
+            received,
+            call_id: Rc::clone(&call_id),
+        };
+        let call = match admit::admit(raw, &table) {
+            Ok(call) => call,
+            Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
+        };
+        record.note(|facts| {
+            facts.requested_model = Some(Arc::clone(&call.resolved.group));
+            facts.group = Some(Arc::clone(&call.resolved.group));
+            facts.stream = call.stream;
+        });
+        let reserved = Rc::new(reserve::reserve(call, caller));
+        let held = Held { record, ticket };
+        match keepalive(reserved.call()) {
+            Some(interval) => Box::pin(self.with_keepalive(reserved, held, interval)).await,
+            None if drain::wanted(&reserved) => {
+                let detached = Box::pin(drain::detached(self, Rc::clone(&reserved), held)).await;
+                self.conclude_detached(&reserved, detached)
+            }
+            None => {
+                let (held, tally, result) = self.work(&reserved, held).await;
+                self.conclude(&reserved, held, tally, result)
+            }
+        }
+    }
+
+    /// Makes the attempts; what is held comes back whatever they end with.
+    pub(super) async fn work(
+        self: &Rc<Self>,
+        reserved: &Reserved,
+        mut held: Held,
+    ) -> (Held, Tally, Result<Served, Error>) {
+        let mut tally = Tally::default();
+        let result = attempts::run(self, reserved, &mut tally, &mut held.record).await;
+        (held, tally, result)
+    }
+
+    fn conclude(
+        &self,
+        reserved: &Reserved,
+        mut held: Held,
+        tally: Tally,
+        result: Result<Served, Error>,
+    ) -> Result<Answer, Failure> {
+        let call = reserved.call();
+        match result {
+            Ok(Served::Whole { status, whole, reply }) => {
+                let upstream = reply.as_deref().map(Reply::headers);
+                let headers = headers::success(self, call, &tally, upstream, &whole.content_type);
+                held.record.note(|facts| facts.usage = whole.usage);
+                held.record.finish(status, None);
+                Ok(Answer { status, headers, body: AnswerBody::Whole(whole.body) })
+            }
+            Ok(Served::Live { live, headers }) => {
+                let shape = if live.is_binary() { ContentType::Upstream } else { ContentType::Events };
+                let headers = headers::success(self, call, &tally, Some(&headers), &shape);
+                let stream = AnswerStream::flowing(live, held, call.received);
+                Ok(Answer { status: 200, headers, body: AnswerBody::Stream(stream) })
+            }
+            Err(error) => {
+                let headers = headers::failure(self, call, &tally);
+                let call_id_in_body =
+                    call.table.config.general.call_id_in_errors.then(|| Rc::clone(&call.call_id));
+                held.record.finish(error.status(), Some(error.clone()));
+                Err(Failure { error, headers, call_id_in_body })
+            }
+        }
+    }
+
+    fn conclude_detached(
+        &self,
+        reserved: &Reserved,
+        outcome: Result<drain::Outcome, Error>,
+    ) -> Result<Answer, Failure> {
+        match outcome {
+            Ok((held, tally, result)) => self.conclude(reserved, held, tally, result),
+            Err(error) => {
+                let headers = headers::minimal(&reserved.call().call_id);
+                Err(Failure { error, headers, call_id_in_body: None })
+            }
+        }
+    }
+
+    /// Waits one interval for an honest status; after it the stream begins with comments, and attempts,
+    /// retries and fallbacks go on behind them.
+    async fn with_keepalive(
+        self: &Rc<Self>,
+        reserved: Rc<Reserved>,
+        held: Held,
+        interval: Duration,
+    ) -> Result<Answer, Failure> {
+        let gateway = Rc::clone(self);
+        let own = Rc::clone(&reserved);
+        let mut working: LocalBoxFuture<'static, Result<drain::Outcome, Error>> = Box::pin(async move {
+            match drain::wanted(&own) {
+                true => drain::detached(&gateway, own, held).await,
+                false => Ok(gateway.work(&own, held).await),
+            }
+        });
+        if let Ok(outcome) = actix_rt::time::timeout(interval, &mut working).await {
+            return self.conclude_detached(&reserved, outcome);
+        }
+        let call = Rc::clone(reserved.call());
+        let stream = AnswerStream::waiting(
+            Box::pin(behind_comments(working)),
+            interval,
+            error_event(call.endpoint),
+            call.received,
+        );
+        Ok(Answer { status: 200, headers: headers::early(&call), body: AnswerBody::Stream(stream) })
+    }
+}
+
+/// What the attempts come to when the status has been sent: a stream, or an error inside one.
+async fn behind_comments(
+    working: LocalBoxFuture<'static, Result<drain::Outcome, Error>>,
+) -> (Option<Held>, Result<Box<Live>, Error>) {
+    let (mut held, tally, result) = match working.await {
+        Ok(outcome) => outcome,
+        Err(error) => return (None, Err(error)),
+    };
+    match result {
+        Ok(Served::Live { live, .. }) => (Some(held), Ok(live)),
+        Ok(Served::Whole { whole, .. }) => {
+            held.record.note(|facts| facts.usage = whole.usage);
+            (Some(held), Err(attempts::not_a_stream()))
+        }
+        Err(error) => {
+            tracing::debug!(attempts = tally.attempts, "failed behind keep-alive comments");
+            (Some(held), Err(error))
+        }
+    }
+}
+
+impl Identified {
+    /// The request ends here.
+    pub fn refuse(self, error: Error) -> Failure {
+        refuse(self.opened.record, error, &self.call_id, self.call_id_in_body)
+    }
+}
+
+fn refuse(record: Record, error: Error, call_id: &Rc<str>, in_body: bool) -> Failure {
+    record.finish(error.status(), Some(error.clone()));
+    let headers = headers::minimal(call_id);
+    Failure { error, headers, call_id_in_body: in_body.then(|| Rc::clone(call_id)) }
+}
+
+/// The interval of comments on a silent stream, also before its first token, where the configuration (or,
+/// if the deployments let it, the request) wants them.
+pub(super) fn keepalive(call: &Call) -> Option<Duration> {
+    if !call.stream {
+        return None;
+    }
+    let members = &call.resolved.members;
+    let may_choose = members.iter().all(|member| member.deployment.request.client_keepalive);
+    let own = members.iter().find_map(|member| member.deployment.request.keepalive);
+    call.options.keepalive.filter(|_| may_choose).or(own).or(call.table.config.settings.keepalive)
+}

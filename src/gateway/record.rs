@@ -1,0 +1,158 @@
+//! Stage 6, settle: what is known of a finished request, told exactly once.
+//!
+//! A [`Record`] is made when a request arrives and travels with it, at last into the body of its
+//! answer. [`Record::finish`] consumes it; dropped unfinished (the client hung up, a handler panicked)
+//! it tells `client_gone` itself. There is no third way, so each request has exactly one finished-event.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::base::error::{Error, Kind};
+use crate::base::usage::Usage;
+use crate::domain::deployment::Deployment;
+use crate::wire::endpoint::Endpoint;
+
+/// Everything that is known of a request when it is over.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// Unique; the client's `x-litellm-call-id` if it sent one.
+    pub call_id: Rc<str>,
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// Whether the answer was a stream.
+    pub stream: bool,
+    /// SHA-256 of the caller's key, once it is known.
+    pub hashed_key: Option<Arc<str>>,
+    /// The name the client asked for, if such a model exists here.
+    pub requested_model: Option<Arc<str>>,
+    /// The group that answered, or failed last.
+    pub group: Option<Arc<str>>,
+    /// The deployment that answered, or failed last.
+    pub deployment: Option<Arc<Deployment>>,
+    /// HTTP status the client saw (or would have seen).
+    pub status: u16,
+    /// What went wrong, if something did.
+    pub error: Option<Error>,
+    /// Tokens, as far as they are known.
+    pub usage: Option<Usage>,
+    /// When the request arrived.
+    pub received: Instant,
+    /// Arrival to end.
+    pub duration: Duration,
+    /// Time spent waiting for providers.
+    pub upstream: Duration,
+    /// Arrival to the first token, streams only.
+    pub first_token: Option<Duration>,
+    /// Upstream calls made.
+    pub attempts: u32,
+    /// Fallback hops taken.
+    pub fallbacks: u32,
+}
+
+/// Whoever wants to know of finished requests.
+pub trait Settle {
+    /// Called once when a request arrives.
+    fn arrived(&self);
+
+    /// Called exactly once for every request.
+    fn settle(&self, finished: Finished);
+}
+
+/// A request's record while it is under way.
+pub struct Record {
+    settle: Rc<dyn Settle>,
+    facts: Option<Box<Finished>>,
+}
+
+impl Record {
+    /// Opens the record of a request that has just arrived.
+    pub fn open(settle: Rc<dyn Settle>, endpoint: Endpoint, call_id: Rc<str>, received: Instant) -> Self {
+        let facts = Finished {
+            call_id,
+            endpoint,
+            stream: false,
+            hashed_key: None,
+            requested_model: None,
+            group: None,
+            deployment: None,
+            status: 0,
+            error: None,
+            usage: None,
+            received,
+            duration: Duration::ZERO,
+            upstream: Duration::ZERO,
+            first_token: None,
+            attempts: 0,
+            fallbacks: 0,
+        };
+        Record { settle, facts: Some(Box::new(facts)) }
+    }
+
+    /// Adds what has become known.
+    pub fn note(&mut self, note: impl FnOnce(&mut Finished)) {
+        if let Some(facts) = &mut self.facts {
+            note(facts);
+        }
+    }
+
+    /// What is known so far.
+    pub fn facts(&self) -> Option<&Finished> {
+        self.facts.as_deref()
+    }
+
+    /// Closes the record: the answer went out whole, or `error` ended it.
+    pub fn finish(mut self, status: u16, error: Option<Error>) {
+        self.close(status, error);
+    }
+
+    fn close(&mut self, status: u16, error: Option<Error>) {
+        if let Some(mut facts) = self.facts.take() {
+            facts.status = status;
+            facts.error = error;
+            facts.duration = facts.received.elapsed();
+            self.settle.settle(*facts);
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let status = Kind::ClientGone.behaviour().status;
+        if self.facts.is_some() {
+            self.close(status, Some(Error::new(Kind::ClientGone, "The client closed the connection.")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Told(RefCell<Vec<u16>>);
+
+    impl Settle for Told {
+        fn arrived(&self) {}
+
+        fn settle(&self, finished: Finished) {
+            self.0.borrow_mut().push(finished.status);
+        }
+    }
+
+    #[test]
+    fn every_record_is_told_once() {
+        let told = Rc::new(Told::default());
+        let open = || Record::open(told.clone(), Endpoint::Chat, "id".into(), Instant::now());
+        open().finish(200, None);
+        drop(open());
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _record = open();
+            panic!("a handler's defect");
+        }));
+        assert!(caught.is_err());
+        assert_eq!(*told.0.borrow(), [200, 499, 499]);
+    }
+}

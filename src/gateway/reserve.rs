@@ -1,0 +1,75 @@
+//! Stage 3, reserve: what a request takes before anything is sent, and gives back when it is dropped.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::call::Call;
+use super::caller::Caller;
+
+/// How many requests this process has under way; shutdown waits for zero.
+#[derive(Debug, Clone, Default)]
+pub struct InFlight(Arc<AtomicUsize>);
+
+impl InFlight {
+    /// The number at this moment.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Counts one more until the ticket is dropped.
+    pub fn take(&self) -> Ticket {
+        self.0.fetch_add(1, Ordering::AcqRel);
+        Ticket(self.clone())
+    }
+}
+
+/// Whether the process is shutting down.
+#[derive(Debug, Clone, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// It is, from now on.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether it is.
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What a request has taken from its limits.
+#[derive(Debug)]
+pub struct Ticket(InFlight);
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A request that has taken what it needs; nothing is sent to a provider without one. Only
+/// [`reserve`] makes it.
+pub struct Reserved {
+    call: Rc<Call>,
+    caller: Caller,
+}
+
+impl Reserved {
+    /// The request.
+    pub fn call(&self) -> &Rc<Call> {
+        &self.call
+    }
+
+    /// Who asks.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+/// Takes what the request needs, all or nothing.
+pub fn reserve(call: Rc<Call>, caller: Caller) -> Reserved {
+    Reserved { call, caller }
+}
