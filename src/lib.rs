@@ -1,10 +1,12 @@
 //! Stagedoor: an LLM gateway cluster. See ARCHITECTURE.md for the map.
 
 pub mod actors;
+pub mod app;
 pub mod base;
 pub mod config;
 pub mod domain;
 pub mod gateway;
+pub mod http;
 pub mod telemetry;
 pub mod upstream;
 pub mod wire;

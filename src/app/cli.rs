@@ -1,0 +1,157 @@
+//! The command line, with the flags that LiteLLM's users know.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// An LLM gateway: one OpenAI-compatible address in front of many providers.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "stagedoor", version, disable_version_flag = true, rename_all = "snake_case")]
+pub struct Cli {
+    /// Configuration file (LiteLLM's config.yaml). Without one the built-in quickstart is served.
+    #[arg(short, long, env = "CONFIG_FILE_PATH", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Address to listen on.
+    #[arg(long, env = "HOST", default_value = "127.0.0.1", value_parser = address)]
+    pub host: IpAddr,
+
+    /// Port to listen on; 0 takes a free one.
+    #[arg(long, env = "PORT", default_value_t = 4000)]
+    pub port: u16,
+
+    /// Worker threads; one per core by default and for 0.
+    #[arg(long, env = "NUM_WORKERS", value_parser = clap::value_parser!(u16).range(0..=1024))]
+    pub num_workers: Option<u16>,
+
+    /// Check the configuration, print every problem and exit with 0 or 1; uses no network.
+    #[arg(long)]
+    pub check: bool,
+
+    /// Log what happens to each request.
+    #[arg(long)]
+    pub debug: bool,
+
+    /// Log everything.
+    #[arg(long)]
+    pub detailed_debug: bool,
+
+    /// Print the version.
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    pub version: Option<bool>,
+
+    /// Private key for HTTPS (PEM).
+    #[arg(long, env = "SSL_KEYFILE_PATH", requires = "ssl_certfile_path", value_name = "FILE")]
+    pub ssl_keyfile_path: Option<PathBuf>,
+
+    /// Certificate chain for HTTPS (PEM).
+    #[arg(long, env = "SSL_CERTFILE_PATH", requires = "ssl_keyfile_path", value_name = "FILE")]
+    pub ssl_certfile_path: Option<PathBuf>,
+
+    /// Seconds an idle client connection is kept open.
+    #[arg(long, env = "KEEPALIVE_TIMEOUT", default_value_t = 75)]
+    pub keepalive_timeout: u64,
+
+    /// Serve this one model instead of a configuration file.
+    #[arg(short, long, conflicts_with = "config")]
+    pub model: Option<String>,
+
+    /// The name clients use for --model.
+    #[arg(long, requires = "model")]
+    pub alias: Option<String>,
+
+    /// Base URL of --model.
+    #[arg(long, requires = "model")]
+    pub api_base: Option<String>,
+
+    /// Azure API version of --model.
+    #[arg(long, requires = "model")]
+    pub api_version: Option<String>,
+
+    /// Longest silence of a provider, seconds (like litellm_settings.request_timeout).
+    #[arg(long)]
+    pub request_timeout: Option<f64>,
+
+    /// Drop parameters a provider does not have (like litellm_settings.drop_params).
+    #[arg(long)]
+    pub drop_params: bool,
+
+    /// Accepted for LiteLLM's sake; Stagedoor sends no telemetry.
+    #[arg(long, hide = true, num_args = 0..=1)]
+    pub telemetry: Option<Option<String>>,
+
+    /// Accepted for LiteLLM's sake: switches whose matter does not exist here.
+    #[arg(long, hide = true, num_args = 0..=1, aliases = [
+        "use_queue", "local", "skip_server_startup", "save", "add_function_to_prompt", "test", "health",
+        "log_config", "ciphers", "max_requests_before_restart", "timeout_worker_healthcheck", "user",
+        "max_budget", "run_hypercorn", "run_gunicorn", "iam_token_db_auth", "enforce_prisma_migration_check",
+    ])]
+    pub litellm_only: Vec<String>,
+
+    /// Default temperature of --model.
+    #[arg(long, requires = "model")]
+    pub temperature: Option<f64>,
+
+    /// Default max_tokens of --model.
+    #[arg(long, requires = "model")]
+    pub max_tokens: Option<u64>,
+
+    /// Accepted for LiteLLM's sake; migrations are embedded.
+    #[arg(long, hide = true)]
+    pub use_prisma_db_push: bool,
+}
+
+/// An IP address, or a host name that stands for one (`localhost`).
+fn address(text: &str) -> Result<IpAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let found = (text, 0).to_socket_addrs().map_err(|cause| format!("no such host: {cause}"))?;
+    let all: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    let v4 = all.iter().find(|address| address.is_ipv4());
+    v4.or(all.first()).copied().ok_or_else(|| "the host name has no address".to_string())
+}
+
+/// The arguments without a leading `litellm` or `stagedoor`: where an image's entrypoint is this program,
+/// a command written for LiteLLM's image (`litellm --config ...`) comes with its own name.
+pub fn arguments(all: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut all: Vec<OsString> = all.into_iter().collect();
+    if all.get(1).is_some_and(|word| word == "litellm" || word == "stagedoor") {
+        all.remove(1);
+    }
+    all
+}
+
+impl Cli {
+    /// The log level that the flags or `LITELLM_LOG` ask for, if they do.
+    pub fn log_level(&self, env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+        match (self.detailed_debug, self.debug) {
+            (true, _) => Some("trace".into()),
+            (_, true) => Some("debug".into()),
+            _ => env("STAGEDOOR_LOG").or_else(|| env("LITELLM_LOG")).filter(|level| !level.is_empty()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_sound_and_litellms_spelling_works() {
+        Cli::command().debug_assert();
+        let line = "stagedoor --config c.yaml --port 8000 --host 0.0.0.0 --num_workers 2 --detailed_debug --telemetry False";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        assert_eq!((cli.port, cli.num_workers, cli.detailed_debug), (8000, Some(2), true));
+        let words = ["stagedoor", "litellm", "--port", "1"].map(OsString::from);
+        assert_eq!(Cli::try_parse_from(arguments(words)).unwrap().port, 1);
+        assert_eq!(Cli::try_parse_from(["s", "--host", "localhost"]).unwrap().host.to_string(), "127.0.0.1");
+        assert!(Cli::try_parse_from(["s", "--use_queue", "--log_config", "x.json", "--local"]).is_ok());
+        let half = ["stagedoor", "--ssl_keyfile_path", "k.pem"];
+        assert!(Cli::try_parse_from(half).unwrap_err().to_string().contains("ssl_certfile_path"));
+    }
+}

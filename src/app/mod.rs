@@ -1,0 +1,10 @@
+//! From the command line to a running server, and down again.
+
+pub mod banner;
+pub mod boot;
+pub mod cli;
+pub mod server;
+pub mod shutdown;
+pub mod watch;
+
+pub use boot::run;

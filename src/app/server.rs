@@ -1,0 +1,138 @@
+//! The HTTP server: workers, each with its own client, router and gateway.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_http::body::BoxBody;
+use actix_http::{HttpServiceBuilder, Request, Response};
+use actix_rt::Arbiter;
+use actix_server::{Server, ServerHandle};
+use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_web::App;
+use actix_web::dev::AppConfig;
+use actix_web::web::Data;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use tokio::net::TcpSocket;
+
+use super::boot::StartError;
+use super::cli::Cli;
+use crate::actors::keeper::Kept;
+use crate::actors::router::Router;
+use crate::gateway::pipeline::{Gateway, Shared};
+use crate::gateway::settle::Telemetry;
+use crate::http::routes;
+use crate::telemetry::names;
+use crate::upstream::client::HttpUpstream;
+
+/// A server that listens.
+pub struct Running {
+    /// The server's future.
+    pub server: Server,
+    /// To stop it.
+    pub handle: ServerHandle,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Whether it speaks HTTPS.
+    pub https: bool,
+    /// Worker threads.
+    pub workers: usize,
+}
+
+/// How long a client may take to send a request's headers.
+const HEADERS: Duration = Duration::from_secs(30);
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 4096;
+
+/// Binds and starts the workers. HTTP/1.1 only, also over TLS: there a client that hangs up ends its
+/// handler at once, and with it the call to the provider, which actix's HTTP/2 does not do.
+///
+/// # Errors
+/// When the address or the certificates cannot be used.
+pub fn start(cli: &Cli, shared: &Shared, tls: Arc<rustls::ClientConfig>) -> Result<Running, StartError> {
+    let workers = cli.num_workers.filter(|workers| *workers > 0).map_or_else(cores, usize::from);
+    let certificates = match (&cli.ssl_certfile_path, &cli.ssl_keyfile_path) {
+        (Some(certificate), Some(key)) => Some(server_tls(certificate, key)?),
+        _ => None,
+    };
+    let https = certificates.is_some();
+    let address = SocketAddr::new(cli.host, cli.port);
+    let failed = |cause| StartError::Listen { address, cause };
+    let listener = listen(address).map_err(failed)?;
+    let address = listener.local_addr().unwrap_or(address);
+    let keep_alive = Duration::from_secs(cli.keepalive_timeout);
+    let shared = shared.clone();
+    let app = move || {
+        let app = App::new().app_data(Data::new(worker(&shared, &tls))).configure(routes::configure);
+        let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+        map_config(app, |()| AppConfig::default())
+    };
+    let builder = actix_server::Server::build().workers(workers).disable_signals();
+    let builder = match certificates {
+        Some(tls) => builder
+            .listen("stagedoor", listener, move || http1(keep_alive).h1(app()).rustls_0_23(tls.clone())),
+        None => builder.listen("stagedoor", listener, move || http1(keep_alive).h1(app()).tcp()),
+    };
+    let server = builder.map_err(failed)?.run();
+    Ok(Running { handle: server.handle(), server, address, https, workers })
+}
+
+/// The protocol's settings, for connections of any kind.
+fn http1<T, S>(keep_alive: Duration) -> HttpServiceBuilder<T, S>
+where
+    S: ServiceFactory<Request, Config = ()>,
+    S::Error: Into<Response<BoxBody>> + 'static,
+    S::InitError: Debug,
+    <S::Service as Service<Request>>::Future: 'static,
+{
+    HttpServiceBuilder::default()
+        .keep_alive(keep_alive)
+        .client_request_timeout(HEADERS)
+        .tcp_nodelay(true)
+        .h1_allow_half_closed(false)
+}
+
+fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// One worker's gateway; called on the worker's own thread.
+fn worker(shared: &Shared, tls: &Arc<rustls::ClientConfig>) -> Rc<Gateway> {
+    let restarts = shared.metrics.counter(names::ACTOR_RESTARTS, &[("actor", "router")]);
+    let router =
+        Kept::start("router", Arbiter::current(), restarts, |notice| Router::new(Router::standard(), notice));
+    let upstream = Rc::new(HttpUpstream::new(Arc::clone(tls)));
+    let telemetry = Rc::new(Telemetry::new(shared.metrics.clone()));
+    Gateway::new(shared.clone(), upstream, router, telemetry)
+}
+
+fn server_tls(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, StartError> {
+    let unusable = |file: &Path, cause: &dyn std::fmt::Display| {
+        StartError::Certificate(format!("{}: {cause}", file.display()))
+    };
+    let read = |file: &Path| std::fs::read(file).map_err(|cause| unusable(file, &cause));
+    let chain: Vec<CertificateDer<'static>> = rustls_pemfile::certs(&mut read(certificate)?.as_slice())
+        .collect::<Result<_, _>>()
+        .map_err(|cause| unusable(certificate, &cause))?;
+    let private: PrivateKeyDer<'static> = rustls_pemfile::private_key(&mut read(key)?.as_slice())
+        .map_err(|cause| unusable(key, &cause))?
+        .ok_or_else(|| unusable(key, &"holds no private key"))?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|cause| unusable(certificate, &cause))?
+        .with_no_client_auth()
+        .with_single_cert(chain, private)
+        .map_err(|cause| unusable(certificate, &cause))
+}

@@ -1,0 +1,10 @@
+//! Thin handlers: they read a request, ask the gateway, and write its answer.
+
+pub mod auth;
+pub mod data;
+pub mod health;
+pub mod inbound;
+pub mod metrics;
+pub mod models;
+pub mod reply;
+pub mod routes;

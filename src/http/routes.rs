@@ -1,0 +1,61 @@
+//! Every path Stagedoor serves, in one table.
+
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::{data, health, metrics, models, reply};
+use crate::base::error::{Error, Kind};
+use crate::wire::endpoint::Endpoint;
+
+/// Prefixes under which each data-plane endpoint is served.
+const PREFIXES: [&str; 5] =
+    ["/v1", "", "/openai/v1", "/openai/deployments/{model:.+}", "/engines/{model:.+}"];
+
+/// Registers all routes. Chat comes first: routes are tried in order.
+pub fn configure(config: &mut ServiceConfig) {
+    for endpoint in Endpoint::ALL {
+        for prefix in PREFIXES {
+            data_route(config, &format!("{prefix}/{}", endpoint.path()), endpoint);
+        }
+    }
+    data_route(config, "/v2/rerank", Endpoint::Rerank);
+    for prefix in ["/v1", ""] {
+        get(config, &format!("{prefix}/models"), || web::get().to(models::list));
+        get(config, &format!("{prefix}/models/{{id:.+}}"), || web::get().to(models::one));
+    }
+    get(config, "/health", || web::get().to(health::health));
+    for path in ["/health/liveliness", "/health/liveness"] {
+        get(config, path, || web::get().to(health::liveness));
+    }
+    get(config, "/health/readiness", || web::get().to(health::readiness));
+    get(config, "/health/readiness/details", || web::get().to(health::readiness_details));
+    for path in ["/metrics", "/metrics/"] {
+        get(config, path, || web::get().to(metrics::metrics));
+    }
+    get(config, "/", || web::get().to(health::hello));
+    config.default_service(web::to(unknown));
+}
+
+fn data_route(config: &mut ServiceConfig, path: &str, endpoint: Endpoint) {
+    let handler = move |request, payload, gateway| data::serve(endpoint, request, payload, gateway);
+    config.service(web::resource(path).route(web::post().to(handler)).default_service(web::to(wrong_method)));
+}
+
+fn get(config: &mut ServiceConfig, path: &str, route: impl FnOnce() -> actix_web::Route) {
+    config.service(
+        web::resource(path)
+            .route(route())
+            .route(web::head().to(health::hello))
+            .default_service(web::to(wrong_method)),
+    );
+}
+
+async fn wrong_method(request: HttpRequest) -> HttpResponse {
+    let message = format!("{} is not allowed on {}.", request.method(), request.path());
+    reply::error_reply(&Error::new(Kind::MethodNotAllowed, message), None)
+}
+
+async fn unknown(request: HttpRequest) -> HttpResponse {
+    let message = format!("Unknown request URL: {} {}.", request.method(), request.path());
+    reply::error_reply(&Error::new(Kind::RouteNotFound, message), None)
+}
