@@ -70,7 +70,7 @@ impl Upstream for Scripted {
             let mut headers = HeaderMap::new();
             let kind = if script.stream { "text/event-stream" } else { "application/json" };
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-            let body = ScriptedBody { pieces: script.pieces.into(), waited: 0 };
+            let body = ScriptedBody { pieces: script.pieces.into(), waited: 0, ended: false };
             Ok(Reply::made(script.status, headers, Box::pin(body)))
         })
     }
@@ -85,13 +85,18 @@ async fn pend(polls: u32) {
 struct ScriptedBody {
     pieces: VecDeque<(u32, Piece)>,
     waited: u32,
+    ended: bool,
 }
 
 impl Stream for ScriptedBody {
     type Item = Result<Bytes, Fault>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Some((polls, _)) = self.pieces.front() else { return Poll::Ready(None) };
+        let Some((polls, _)) = self.pieces.front() else {
+            // As the real client's body does.
+            assert!(!std::mem::replace(&mut self.ended, true), "polled after its end");
+            return Poll::Ready(None);
+        };
         if self.waited < *polls {
             self.waited += 1;
             cx.waker().wake_by_ref();
