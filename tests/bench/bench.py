@@ -10,9 +10,11 @@ How it measures, and why so:
 * CPU per request is user + system time of all the proxy's processes (/proc/PID/stat) over the requests in that time.
   It does not depend on what else the machine does, much less than rates and latencies do.
 * Rounds alternate between the two and the table shows medians, so a slow minute hits both.
-* The loop is closed: N connections, each sends its next request when its last one is answered.
+* Where no rate stands, the loop is closed: N connections, each sends its next request when its last one is
+  answered. That shows what each hop can carry, but not the same work: the slower hop leaves the others idle, and
+  waking them is charged to it. So there are rows at a fixed rate, too, where both do the same.
 
-Rows: a plain chat completion; a stream of 50 chunks as fast as they come; a stream of 10 chunks, 20 ms apart, where
+Rows: a plain chat completion; a stream of 50 chunks as fast as they come; both also at a fixed rate; a stream of 10 chunks, 20 ms apart, where
 a proxy that leaves Nagle's algorithm on shows 40 ms before the first token or between two of them.
 """
 
@@ -33,10 +35,12 @@ import urllib.request
 MASTER_KEY = "sk-bench-master-key"
 TICKS = os.sysconf("SC_CLK_TCK")
 ROWS = [
-    # name, model, provider key, streams, connections (None: as asked for)
-    ("chat, plain", "plain", "sk-fake.bench.id=plain", False, None),
-    ("stream, 50 chunks at once", "burst", "sk-fake.bench.chunks=50", True, None),
-    ("stream, paced 20 ms", "paced", "sk-fake.bench.chunks=10.chunk_delay=20", True, 32),
+    # name, model, provider key, streams, connections (None: as asked for), requests a second (None: as many as go)
+    ("chat, plain", "plain", "sk-fake.bench.id=plain", False, None, None),
+    ("chat, plain, 5000/s", "plain", "sk-fake.bench.id=plain", False, 32, 5000),
+    ("stream, 50 chunks at once", "burst", "sk-fake.bench.chunks=50", True, None, None),
+    ("stream, 50 chunks, 400/s", "burst", "sk-fake.bench.chunks=50", True, 32, 400),
+    ("stream, paced 20 ms", "paced", "sk-fake.bench.chunks=10.chunk_delay=20", True, 32, None),
 ]
 
 
@@ -153,7 +157,7 @@ def start_gateway(binaries, upstream, workers, folder):
     deployments = [
         {"model_name": model, "litellm_params": {
             "model": "openai/gpt-4o", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": key}}
-        for _, model, key, _, _ in ROWS
+        for model, key in dict.fromkeys((row[1], row[2]) for row in ROWS)
     ]
     # JSON is YAML too.
     config.write_text(json.dumps({"model_list": deployments, "general_settings": {"master_key": MASTER_KEY}}))
@@ -164,11 +168,13 @@ def start_gateway(binaries, upstream, workers, folder):
 
 
 def measure(binaries, proxy, row, options):
-    _, model, key, stream, connections = row
+    _, model, key, stream, connections, rate = row
     key = MASTER_KEY if proxy.name == "stagedoor" else key
     command = [binaries / "load", "--url", f"http://127.0.0.1:{proxy.port}/v1/chat/completions", "--key", key,
                "--model", model, "--connections", str(connections or options.connections),
                "--seconds", str(options.seconds)]
+    if rate:
+        command += ["--rate", str(rate)]
     if stream:
         command.append("--stream")
     before = proxy.cpu_seconds()

@@ -1,7 +1,8 @@
-//! A closed-loop load generator: every connection sends its next chat completion when the last one is answered.
+//! A load generator. Without `--rate` the loop is closed: every connection sends its next chat completion when the
+//! last one is answered. With it, requests begin at that many a second, and latencies count from when one was due.
 //!
 //! `load --url http://127.0.0.1:PORT/v1/chat/completions --key K [--model M] [--connections N] [--seconds S]
-//! [--stream]` prints one line of JSON: requests, errors, and latencies in microseconds. An answer counts as an
+//! [--rate R] [--stream]` prints one line of JSON: requests, errors, and latencies in microseconds. An answer counts as an
 //! error unless it is a 200 that is whole (a stream: one that ends with `[DONE]`).
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ struct Options {
     model: String,
     connections: usize,
     seconds: f64,
+    rate: Option<f64>,
     stream: bool,
 }
 
@@ -65,6 +67,7 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         model: "gpt-4o".to_owned(),
         connections: 16,
         seconds: 5.0,
+        rate: None,
         stream: false,
     };
     while let Some(name) = args.next() {
@@ -84,6 +87,13 @@ fn options(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--key" => options.key = value,
             "--model" => options.model = value,
             "--connections" => options.connections = value.parse().map_err(|_| bad("a number"))?,
+            "--rate" => {
+                let rate: f64 = value.parse().map_err(|_| bad("a number"))?;
+                if !(rate.is_finite() && rate > 0.0) {
+                    return Err(bad("a rate"));
+                }
+                options.rate = Some(rate);
+            }
             "--seconds" => options.seconds = value.parse().map_err(|_| bad("a number"))?,
             _ => return Err(format!("unknown argument: {name}")),
         }
@@ -119,8 +129,16 @@ async fn run(options: &Options) -> (Measured, Duration) {
     let start = Instant::now();
     let until = start + Duration::from_secs_f64(options.seconds);
     let local = tokio::task::LocalSet::new();
+    // Each connection has its share of the rate, and begins at its own time within the first interval.
+    let every = options.rate.map(|rate| Duration::from_secs_f64(options.connections as f64 / rate));
     let tasks: Vec<_> = (0..options.connections)
-        .map(|_| local.spawn_local(connection(options.host.clone(), request.clone(), options.stream, until)))
+        .map(|index| {
+            let pace = every.map(|every| Pace {
+                every,
+                due: start + every.mul_f64(index as f64 / options.connections as f64),
+            });
+            local.spawn_local(connection(options.host.clone(), request.clone(), options.stream, until, pace))
+        })
         .collect();
     let mut all = Measured::default();
     local
@@ -138,7 +156,28 @@ async fn run(options: &Options) -> (Measured, Duration) {
     (all, start.elapsed())
 }
 
-async fn connection(host: String, request: Vec<u8>, stream: bool, until: Instant) -> Measured {
+/// When a connection's next request is due.
+struct Pace {
+    every: Duration,
+    due: Instant,
+}
+
+impl Pace {
+    async fn next(&mut self) -> Instant {
+        let due = self.due;
+        self.due += self.every;
+        tokio::time::sleep_until(due.into()).await;
+        due
+    }
+}
+
+async fn connection(
+    host: String,
+    request: Vec<u8>,
+    stream: bool,
+    until: Instant,
+    mut pace: Option<Pace>,
+) -> Measured {
     let mut measured = Measured::default();
     let mut open: Option<(TcpStream, BytesMut)> = None;
     while Instant::now() < until {
@@ -154,7 +193,10 @@ async fn connection(host: String, request: Vec<u8>, stream: bool, until: Instant
                 }
             },
         };
-        let start = Instant::now();
+        let start = match &mut pace {
+            Some(pace) => pace.next().await,
+            None => Instant::now(),
+        };
         match exchange(&mut socket, &mut buf, &request, stream).await {
             Ok(answer) => {
                 measured.total.push(micros(start.elapsed()));
