@@ -12,12 +12,13 @@ use actix_http::{HttpServiceBuilder, Request, Response};
 use actix_rt::Arbiter;
 use actix_server::{Server, ServerHandle};
 use actix_service::{IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, map_config};
+use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::App;
 use actix_web::dev::AppConfig;
 use actix_web::web::Data;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use tokio::net::TcpSocket;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::boot::StartError;
 use super::cli::Cli;
@@ -73,17 +74,20 @@ pub fn start(cli: &Cli, shared: &Shared, tls: Arc<rustls::ClientConfig>) -> Resu
     };
     let builder = actix_server::Server::build().workers(workers).disable_signals();
     let builder = match certificates {
-        Some(tls) => builder
-            .listen("stagedoor", listener, move || http1(keep_alive).h1(app()).rustls_0_23(tls.clone())),
-        None => builder.listen("stagedoor", listener, move || http1(keep_alive).h1(app()).tcp()),
+        Some(tls) => builder.listen("stagedoor", listener, move || {
+            http1(keep_alive, |io: &TlsStream<TcpStream>| io.get_ref().0).h1(app()).rustls_0_23(tls.clone())
+        }),
+        None => builder
+            .listen("stagedoor", listener, move || http1(keep_alive, |io: &TcpStream| io).h1(app()).tcp()),
     };
     let server = builder.map_err(failed)?.run();
     Ok(Running { handle: server.handle(), server, address, https, workers })
 }
 
-/// The protocol's settings, for connections of any kind.
-fn http1<T, S>(keep_alive: Duration) -> HttpServiceBuilder<T, S>
+/// The protocol's settings, for connections of any kind; `tcp` finds the socket in one.
+fn http1<T, S>(keep_alive: Duration, tcp: fn(&T) -> &TcpStream) -> HttpServiceBuilder<T, S>
 where
+    T: 'static,
     S: ServiceFactory<Request, Config = ()>,
     S::Error: Into<Response<BoxBody>> + 'static,
     S::InitError: Debug,
@@ -92,8 +96,14 @@ where
     HttpServiceBuilder::default()
         .keep_alive(keep_alive)
         .client_request_timeout(HEADERS)
-        .tcp_nodelay(true)
         .h1_allow_half_closed(false)
+        // The builder's own `tcp_nodelay` reaches HTTP/2 only. Without it a second small write waits up to
+        // 40 ms for the client's delayed acknowledgement of the first.
+        .on_connect_ext(move |io, _| {
+            if let Err(cause) = tcp(io).set_nodelay(true) {
+                tracing::debug!(%cause, "TCP_NODELAY was refused");
+            }
+        })
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {
