@@ -107,7 +107,10 @@ fn parse_body(raw: &Raw<'_>) -> Result<Body, Error> {
             "Audio comes as `multipart/form-data` with the fields `file` and `model`.",
         ));
     }
-    Surface::parse(raw.body.clone(), MAX_DEPTH)
+    // Some editors and shells put a byte order mark in front of what they send.
+    let body =
+        raw.body.strip_prefix(b"\xef\xbb\xbf").map_or(raw.body.clone(), |rest| raw.body.slice_ref(rest));
+    Surface::parse(body, MAX_DEPTH)
         .map(|surface| Body::Json(Rc::new(surface)))
         .map_err(|fault| unreadable(raw, &fault))
 }

@@ -42,6 +42,14 @@ async fn post_bytes(gateway: &Gateway, path: &str, body: &[u8]) -> crate::harnes
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_does_no_harm() {
+    let (_provider, gateway) = started().await;
+    let body =
+        b"\xef\xbb\xbf{\"model\": \"gpt-4o\", \"messages\": [{\"role\": \"user\", \"content\": \"hi\"}]}";
+    assert_eq!(post_bytes(&gateway, CHAT, body).await.status(), 200);
+}
+
+#[tokio::test]
 async fn bodies_that_are_no_request_are_refused() {
     let (provider, gateway) = started().await;
     let deep = format!(r#"{{"model":"gpt-4o","messages":{}1{}}}"#, "[".repeat(5000), "]".repeat(5000));
