@@ -17,7 +17,8 @@ use crate::wire::surface::Surface;
 pub struct Options {
     /// When the whole answer must be there (`timeout` in the body, `x-litellm-timeout`).
     pub deadline: Deadline,
-    /// When the answer must have begun (the SDKs' own read timeout: after it they stop waiting).
+    /// When a stream must have begun, or another answer be complete (the SDKs' own read timeout: after it
+    /// they stop waiting); never later than `deadline`.
     pub first_byte_deadline: Deadline,
     /// The longest silence the caller's SDK bears inside a stream.
     pub read_timeout: Option<Duration>,

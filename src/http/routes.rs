@@ -1,7 +1,7 @@
 //! Every path Stagedoor serves, in one table.
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Route, guard};
 
 use super::{data, health, metrics, models, reply};
 use crate::base::error::{Error, Kind};
@@ -20,19 +20,19 @@ pub fn configure(config: &mut ServiceConfig) {
     }
     data_route(config, "/v2/rerank", Endpoint::Rerank);
     for prefix in ["/v1", ""] {
-        get(config, &format!("{prefix}/models"), || web::get().to(models::list));
-        get(config, &format!("{prefix}/models/{{id:.+}}"), || web::get().to(models::one));
+        get(config, &format!("{prefix}/models"), || read().to(models::list));
+        get(config, &format!("{prefix}/models/{{id:.+}}"), || read().to(models::one));
     }
-    get(config, "/health", || web::get().to(health::health));
+    get(config, "/health", || read().to(health::health));
     for path in ["/health/liveliness", "/health/liveness"] {
-        get(config, path, || web::get().to(health::liveness));
+        get(config, path, || read().to(health::liveness));
     }
-    get(config, "/health/readiness", || web::get().to(health::readiness));
-    get(config, "/health/readiness/details", || web::get().to(health::readiness_details));
+    get(config, "/health/readiness", || read().to(health::readiness));
+    get(config, "/health/readiness/details", || read().to(health::readiness_details));
     for path in ["/metrics", "/metrics/"] {
-        get(config, path, || web::get().to(metrics::metrics));
+        get(config, path, || read().to(metrics::metrics));
     }
-    get(config, "/", || web::get().to(health::hello));
+    get(config, "/", || read().to(health::hello));
     config.default_service(web::to(unknown));
 }
 
@@ -41,13 +41,13 @@ fn data_route(config: &mut ServiceConfig, path: &str, endpoint: Endpoint) {
     config.service(web::resource(path).route(web::post().to(handler)).default_service(web::to(wrong_method)));
 }
 
-fn get(config: &mut ServiceConfig, path: &str, route: impl FnOnce() -> actix_web::Route) {
-    config.service(
-        web::resource(path)
-            .route(route())
-            .route(web::head().to(health::hello))
-            .default_service(web::to(wrong_method)),
-    );
+/// GET, and HEAD with the same status: load balancers probe with either.
+fn read() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+fn get(config: &mut ServiceConfig, path: &str, route: impl FnOnce() -> Route) {
+    config.service(web::resource(path).route(route()).default_service(web::to(wrong_method)));
 }
 
 async fn wrong_method(request: HttpRequest) -> HttpResponse {

@@ -153,3 +153,19 @@ async fn a_second_signal_ends_at_once() {
     assert!(gateway.ended().await.success());
     assert!(gateway.log().contains("open=1"), "{}", gateway.log());
 }
+
+#[tokio::test]
+async fn head_has_the_status_of_get_and_no_body() {
+    let broken = json!({"model_name": "gpt", "litellm_params": {"model": "openai/gpt-4o"}});
+    let gateway = Gateway::serve(&config(&[broken])).await;
+    let mut conn = gateway.connect().await;
+    for path in ["/health", "/health/liveliness", "/metrics", "/nope"] {
+        conn.send("HEAD", path, &[], b"").await;
+        let head = conn.head().await.unwrap().status;
+        // The next answer begins where a body of the one before would stand.
+        conn.send("GET", path, &[], b"").await;
+        let reply = conn.reply().await.unwrap();
+        assert_eq!(head, reply.status(), "{path}");
+        assert_eq!(head == 503, path == "/health", "{path}");
+    }
+}
