@@ -235,10 +235,9 @@ fn show_reply(deployment: &Deployment, reply: &Reply, out: &mut String) {
         return show_error(&error, out);
     }
     match openai::restamp(Bytes::copy_from_slice(reply.body.as_bytes()), "group") {
-        Ok((body, usage, facts)) => {
+        Ok((body, usage)) => {
             writeln!(out, "{}", String::from_utf8_lossy(&body)).unwrap();
             show_usage(usage, out);
-            writeln!(out, "id: {:?}, upstream model: {:?}", facts.id(), facts.upstream_model()).unwrap();
         }
         Err(invalid) => show_error(&invalid.into_error(deployment), out),
     }

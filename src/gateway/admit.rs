@@ -1,10 +1,11 @@
 //! Stage 2, admit: is this a request that makes sense here?
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix_http::header::{CONTENT_TYPE, HeaderMap};
+use actix_http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use bytes::Bytes;
 use serde_json::Value;
 
@@ -58,11 +59,14 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
     let surface = body.json();
     let requested = requested_model(&raw, &body, table)?;
     let resolved = resolve(table, &requested)?;
+    let requested: Arc<str> =
+        if *resolved.name == *requested { Arc::clone(&resolved.name) } else { requested.as_ref().into() };
     let mut own_connection = OwnConnection::default();
     if let Some(surface) = surface {
         check_fields(raw.endpoint, surface)?;
         own_connection = check_privileges(surface, table, &resolved)?;
     }
+    let special = Some(raw.headers).filter(|headers| headers.keys().any(is_special));
     let stream = match surface {
         Some(surface) => flag(surface, "stream")?,
         None => form_flag(&body, "stream"),
@@ -73,11 +77,11 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         endpoint: raw.endpoint,
         stream: stream && streams(raw.endpoint),
         include_usage: surface.is_some_and(wants_usage),
-        options: Options::read(raw.headers, surface, raw.received)?,
+        options: Options::read(special, surface, raw.received)?,
         request_fallbacks: request_fallbacks(surface)?,
         input_tokens,
         estimated_tokens,
-        forward: forwarded(raw.headers, &table.config.general),
+        forward: special.map_or_else(Vec::new, |headers| forwarded(headers, &table.config.general)),
         own_connection,
         api_version: raw.api_version.map(str::to_string),
         received: raw.received,
@@ -126,16 +130,16 @@ fn missing(endpoint: Endpoint, field: &str) -> Error {
     Error::invalid(field, format!("/{}: Missing required parameter: '{field}'.", endpoint.path()))
 }
 
-fn requested_model(raw: &Raw<'_>, body: &Body, table: &Table) -> Result<Arc<str>, Error> {
+fn requested_model<'a>(raw: &'a Raw<'_>, body: &'a Body, table: &'a Table) -> Result<Cow<'a, str>, Error> {
     if let Some(model) = table.config.general.completion_model.as_deref().or(raw.path_model) {
-        return Ok(model.into());
+        return Ok(Cow::Borrowed(model));
     }
     let named = match body {
-        Body::Form { form, .. } => form.field("model").map(str::to_string),
+        Body::Form { form, .. } => form.field("model").map(Cow::Borrowed),
         Body::Json(surface) => match surface.get("model") {
             None | Some("null") => None,
             Some(_) => match surface.str("model") {
-                Some(model) => Some(model.into_owned()),
+                Some(model) => Some(model),
                 None => return Err(Error::invalid("model", "`model` must be a string.")),
             },
         },
@@ -145,7 +149,7 @@ fn requested_model(raw: &Raw<'_>, body: &Body, table: &Table) -> Result<Arc<str>
         return Err(Error::invalid("model", message));
     }
     match named.filter(|model| !model.is_empty()) {
-        Some(model) => Ok(model.into()),
+        Some(model) => Ok(model),
         // The one endpoint where OpenAI's SDKs send no model of their own accord.
         None if raw.endpoint == Endpoint::Moderations => Ok(moderation_model(table)),
         None => Err(missing(raw.endpoint, "model")),
@@ -153,10 +157,10 @@ fn requested_model(raw: &Raw<'_>, body: &Body, table: &Table) -> Result<Arc<str>
 }
 
 /// The group for moderation requests that name no model: one of that mode, else OpenAI's default.
-fn moderation_model(table: &Table) -> Arc<str> {
+fn moderation_model(table: &Table) -> Cow<'_, str> {
     let moderates = |deployment: &&Arc<Deployment>| deployment.info.mode.as_deref() == Some("moderation");
     let found = table.config.deployments.iter().find(moderates);
-    found.map_or_else(|| "omni-moderation-latest".into(), |deployment| Arc::clone(&deployment.group))
+    Cow::Borrowed(found.map_or("omni-moderation-latest", |deployment| &*deployment.group))
 }
 
 fn resolve(table: &Table, requested: &str) -> Result<Resolved, Error> {
@@ -304,6 +308,13 @@ fn request_fallbacks(body: Option<&Surface>) -> Result<RequestFallbacks, Error> 
         Some(((*field).to_string(), value))
     });
     RequestFallbacks::parse(&fields.collect())
+}
+
+/// Whether a header can mean anything beside the credential and the body: most requests of plain clients have
+/// none, and looking once is cheaper than asking for each.
+fn is_special(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-") || name == "anthropic-beta"
 }
 
 fn forwarded(headers: &HeaderMap, general: &GeneralSettings) -> Vec<(String, Secret)> {

@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use actix_http::Response;
 use actix_http::body::{BodySize, MessageBody};
-use actix_http::header::HeaderMap;
 use bytes::{Bytes, BytesMut};
 use futures_core::future::LocalBoxFuture;
 
@@ -19,10 +19,8 @@ use crate::wire::envelope::envelope;
 
 /// An answer for the client.
 pub struct Answer {
-    /// HTTP status.
-    pub status: u16,
-    /// HTTP headers.
-    pub headers: HeaderMap,
+    /// Status and headers; their memory comes from actix's pool.
+    pub head: Response<()>,
     /// The body.
     pub body: AnswerBody,
 }

@@ -1,8 +1,10 @@
 //! The headers of an answer: which deployment, how many attempts, where the time went.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use bytes::BytesMut;
 
 use super::attempts::Tally;
 use super::call::Call;
@@ -76,18 +78,18 @@ pub fn client_call_id(headers: &HeaderMap) -> Option<String> {
 
 /// For a request that was refused before it came to a group.
 pub fn minimal(call_id: &str) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(16);
+    let mut headers = HeaderMap::with_capacity(4);
     headers.insert(CALL_ID, text(call_id));
     headers.insert(VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     headers
 }
 
 /// For a stream that begins before its provider does.
-pub fn early(call: &Call) -> HeaderMap {
-    let mut headers = minimal(&call.call_id);
+pub fn early(call: &Call, headers: &mut HeaderMap) {
+    headers.insert(CALL_ID, text(&call.call_id));
+    headers.insert(VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     headers.insert(MODEL_GROUP, text(&call.resolved.name));
-    stream_headers(&mut headers);
-    headers
+    stream_headers(headers);
 }
 
 /// For an answer.
@@ -97,71 +99,130 @@ pub fn success(
     tally: &Tally,
     upstream: Option<&HeaderMap>,
     shape: &ContentType,
-) -> HeaderMap {
-    let mut headers = told(gateway, call, tally);
+    headers: &mut HeaderMap,
+) {
+    told(gateway, call, tally, headers);
     match shape {
-        ContentType::Events => stream_headers(&mut headers),
+        ContentType::Events => stream_headers(headers),
         other => {
             headers.insert(header::CONTENT_TYPE, content_type(other, upstream));
         }
     }
-    let Some(upstream) = upstream else { return headers };
-    for (name, value) in upstream {
-        if RATE_LIMITS.contains(&name.as_str()) {
+    for (name, value) in upstream.into_iter().flatten() {
+        let Some(ours) = gateway.routes.provider_header(name) else { continue };
+        if ours.is_limit {
             headers.insert(name.clone(), value.clone());
         }
-        if let Some(name) = gateway.routes.provider_header(name) {
-            headers.insert(name, value.clone());
-        }
+        headers.insert(ours.name, value.clone());
     }
-    headers
 }
 
 /// For an error after attempts were made.
 pub fn failure(gateway: &Gateway, call: &Call, tally: &Tally) -> HeaderMap {
-    told(gateway, call, tally)
+    let mut headers = HeaderMap::with_capacity(16);
+    told(gateway, call, tally, &mut headers);
+    headers
 }
 
 /// What answers and errors say alike.
-fn told(gateway: &Gateway, call: &Call, tally: &Tally) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(32);
-    headers.insert(CALL_ID, text(&call.call_id));
-    headers.insert(VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+fn told(gateway: &Gateway, call: &Call, tally: &Tally, headers: &mut HeaderMap) {
     // As LiteLLM: the name that was asked for, unless a fallback's group answered.
     let group = tally.group.as_ref().filter(|_| tally.fallbacks > 0).unwrap_or(&call.resolved.name);
-    headers.insert(MODEL_GROUP, text(group));
+    let mut texts = Texts::new();
+    let (call_id, group) = (texts.put(&call.call_id), texts.put(group));
+    let times = texts.times(call, tally);
+    let mut value = texts.values();
+    headers.insert(CALL_ID, value(call_id));
+    headers.insert(MODEL_GROUP, value(group));
+    headers.insert(DURATION, value(times.total));
+    headers.insert(OVERHEAD, value(times.own));
+    headers.insert(TIMING, value(times.all));
+    headers.insert(VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     if let Some(deployment) = &tally.deployment {
         let own = gateway.routes.headers(&call.table, deployment);
         headers.insert(MODEL_ID, own.model_id.clone());
         headers.insert(MODEL_NAME, own.model_name.clone());
         headers.insert(API_BASE, own.api_base.clone());
     }
-    headers.insert(RETRIES, HeaderValue::from(tally.retries));
-    headers.insert(FALLBACKS, HeaderValue::from(tally.fallbacks));
+    headers.insert(RETRIES, count(tally.retries));
+    headers.insert(FALLBACKS, count(tally.fallbacks));
     if tally.retries > 0 {
-        headers.insert(MAX_RETRIES, HeaderValue::from(tally.max_retries));
+        headers.insert(MAX_RETRIES, count(tally.max_retries));
     }
-    let total = call.received.elapsed();
-    let own = total.saturating_sub(tally.upstream + tally.waited);
-    headers.insert(DURATION, millis(total));
-    headers.insert(OVERHEAD, millis(own));
-    headers.insert(TIMING, timing(own, tally, total));
-    headers
 }
 
-/// Where the time went, for browsers and people (`Server-Timing`, W3C).
-fn timing(own: Duration, tally: &Tally, total: Duration) -> HeaderValue {
-    let mut text = String::with_capacity(96);
-    let parts = [("gateway", own), ("upstream", tally.upstream), ("wait", tally.waited), ("total", total)];
-    for (index, (name, duration)) in parts.into_iter().enumerate() {
-        if index > 0 {
-            text.push_str(", ");
-        }
-        text.push_str(name);
-        text.push_str(";dur=");
-        push_millis(&mut text, duration);
+fn count(number: u32) -> HeaderValue {
+    if number == 0 { HeaderValue::from_static("0") } else { HeaderValue::from(number) }
+}
+
+/// The texts of an answer's own headers in one buffer. Each value is a part of it, so that all of them cost
+/// one allocation and a duration that two headers tell is written once.
+struct Texts(BytesMut);
+
+/// Where the times of an answer are written.
+struct Times {
+    own: Range<usize>,
+    total: Range<usize>,
+    all: Range<usize>,
+}
+
+impl Texts {
+    fn new() -> Self {
+        Texts(BytesMut::with_capacity(224))
     }
-    into_value(text)
+
+    fn put(&mut self, text: &str) -> Range<usize> {
+        let start = self.0.len();
+        if text.bytes().all(|byte| (b' '..0x7f).contains(&byte)) {
+            self.0.extend_from_slice(text.as_bytes());
+        } else {
+            // Characters that headers cannot carry are left out.
+            self.0.extend(text.bytes().filter(|byte| (b' '..0x7f).contains(byte)));
+        }
+        start..self.0.len()
+    }
+
+    /// Where the time went, for browsers and people (`Server-Timing`, W3C).
+    fn times(&mut self, call: &Call, tally: &Tally) -> Times {
+        let total = call.received.elapsed();
+        let own = total.saturating_sub(tally.upstream + tally.waited);
+        let start = self.0.len();
+        self.0.extend_from_slice(b"gateway;dur=");
+        let own = self.millis(own);
+        self.0.extend_from_slice(b", upstream;dur=");
+        self.millis(tally.upstream);
+        self.0.extend_from_slice(b", wait;dur=");
+        self.millis(tally.waited);
+        self.0.extend_from_slice(b", total;dur=");
+        let total = self.millis(total);
+        Times { own, total, all: start..self.0.len() }
+    }
+
+    /// Writes milliseconds with three decimals; floats would cost more than all other header text.
+    fn millis(&mut self, duration: Duration) -> Range<usize> {
+        let start = self.0.len();
+        if duration.is_zero() {
+            self.0.extend_from_slice(b"0.000");
+            return start..self.0.len();
+        }
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+        self.0.extend_from_slice(itoa::Buffer::new().format(micros / 1000).as_bytes());
+        // Four digits, of which the first becomes the point.
+        let mut decimals = itoa::Buffer::new();
+        let decimals = decimals.format(1000 + micros % 1000);
+        self.0.extend_from_slice(b".");
+        self.0.extend_from_slice(decimals.as_bytes().get(1..).unwrap_or_default());
+        start..self.0.len()
+    }
+
+    /// No more texts: gives the values.
+    fn values(self) -> impl FnMut(Range<usize>) -> HeaderValue {
+        let texts = self.0.freeze();
+        move |range| {
+            let text = texts.slice(range);
+            HeaderValue::from_maybe_shared(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+        }
+    }
 }
 
 fn stream_headers(headers: &mut HeaderMap) {
@@ -181,34 +242,25 @@ fn content_type(shape: &ContentType, upstream: Option<&HeaderMap>) -> HeaderValu
     }
 }
 
-/// Appends milliseconds with three decimals; floats would cost more than all other header text.
-fn push_millis(text: &mut String, duration: Duration) {
-    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-    text.push_str(itoa::Buffer::new().format(micros / 1000));
-    text.push('.');
-    for power in [100, 10, 1] {
-        text.push(char::from(b'0' + u8::try_from(micros / power % 10).unwrap_or(0)));
+/// A provider's header as clients find it.
+#[derive(Clone)]
+pub struct ProviderHeader {
+    /// `llm_provider-` and its own name.
+    name: HeaderName,
+    /// Whether it is a limit, which SDKs read under its own name.
+    is_limit: bool,
+}
+
+impl ProviderHeader {
+    /// How this header of a provider is passed on; `None` for what describes its connection or body only.
+    pub fn of(name: &HeaderName) -> Option<Self> {
+        if HOP_BY_HOP.contains(&name.as_str()) {
+            return None;
+        }
+        let is_limit = RATE_LIMITS.contains(&name.as_str());
+        let name = HeaderName::try_from(format!("llm_provider-{name}")).ok()?;
+        Some(ProviderHeader { name, is_limit })
     }
-}
-
-fn millis(duration: Duration) -> HeaderValue {
-    let mut text = String::with_capacity(16);
-    push_millis(&mut text, duration);
-    into_value(text)
-}
-
-/// The provider's header under the name that clients find it by; `None` for what describes its
-/// connection or body only.
-pub fn provider_header(name: &HeaderName) -> Option<HeaderName> {
-    if HOP_BY_HOP.contains(&name.as_str()) {
-        return None;
-    }
-    HeaderName::try_from(format!("llm_provider-{name}")).ok()
-}
-
-/// A header value of text that has visible ASCII only.
-fn into_value(text: String) -> HeaderValue {
-    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 /// A header value; characters that headers cannot carry are left out.

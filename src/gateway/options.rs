@@ -46,11 +46,15 @@ const TAGS: HeaderName = HeaderName::from_static("x-litellm-tags");
 const MOST_RETRIES: u64 = 20;
 
 impl Options {
-    /// Reads headers and body (`None` for multipart bodies).
+    /// Reads headers (`None` when none of them can be the gateway's) and body (`None` for multipart bodies).
     ///
     /// # Errors
     /// 400 naming the field that is no sensible number.
-    pub fn read(headers: &HeaderMap, body: Option<&Surface>, received: Instant) -> Result<Self, Error> {
+    pub fn read(
+        headers: Option<&HeaderMap>,
+        body: Option<&Surface>,
+        received: Instant,
+    ) -> Result<Self, Error> {
         let body_seconds = |field: &str| seconds_field(body, field);
         let own = match body_seconds("timeout")?.or(body_seconds("request_timeout")?) {
             Some(timeout) => Some(timeout),
@@ -74,7 +78,7 @@ impl Options {
                 None => seconds_header(headers, &STREAM_TIMEOUT)?,
             },
             num_retries: retries(headers, body)?,
-            tags: tags(headers, body).into(),
+            tags: tags(headers, body),
             keepalive: match body_seconds("keepalive_seconds")? {
                 Some(interval) => Some(interval),
                 None => seconds_header(headers, &KEEPALIVE)?,
@@ -96,8 +100,8 @@ fn seconds_field(body: Option<&Surface>, field: &str) -> Result<Option<Duration>
     }
 }
 
-fn seconds_header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Duration>, Error> {
-    let Some(value) = headers.get(name) else { return Ok(None) };
+fn seconds_header(headers: Option<&HeaderMap>, name: &HeaderName) -> Result<Option<Duration>, Error> {
+    let Some(value) = headers.and_then(|headers| headers.get(name)) else { return Ok(None) };
     let number: Option<f64> = value.to_str().ok().and_then(|text| text.trim().parse().ok());
     match number.and_then(durations::from_seconds) {
         Some(timeout) => Ok(Some(timeout).filter(|timeout| !timeout.is_zero())),
@@ -107,12 +111,12 @@ fn seconds_header(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Durat
     }
 }
 
-fn retries(headers: &HeaderMap, body: Option<&Surface>) -> Result<Option<u32>, Error> {
+fn retries(headers: Option<&HeaderMap>, body: Option<&Surface>) -> Result<Option<u32>, Error> {
     let wrong = |field: &str| {
         Error::invalid(field, format!("`{field}` must be a whole number from 0 to {MOST_RETRIES}."))
     };
     let clip = |number: u64| u32::try_from(number.min(MOST_RETRIES)).unwrap_or(0);
-    if let Some(value) = headers.get(&NUM_RETRIES) {
+    if let Some(value) = headers.and_then(|headers| headers.get(&NUM_RETRIES)) {
         let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
         return number.map(|number| Some(clip(number))).ok_or_else(|| wrong("x-litellm-num-retries"));
     }
@@ -126,7 +130,7 @@ fn retries(headers: &HeaderMap, body: Option<&Surface>) -> Result<Option<u32>, E
     Ok(None)
 }
 
-fn tags(headers: &HeaderMap, body: Option<&Surface>) -> Vec<String> {
+fn tags(headers: Option<&HeaderMap>, body: Option<&Surface>) -> Arc<[String]> {
     let mut tags: Vec<String> = Vec::new();
     let strings = |raw: &str| serde_json::from_str::<Vec<String>>(raw).unwrap_or_default();
     if let Some(raw) = body.and_then(|body| body.get("tags")) {
@@ -138,10 +142,11 @@ fn tags(headers: &HeaderMap, body: Option<&Surface>) -> Vec<String> {
     {
         tags.extend(list.iter().filter_map(|tag| tag.as_str()).map(str::to_string));
     }
-    if let Some(text) = headers.get(&TAGS).and_then(|value| value.to_str().ok()) {
+    if let Some(text) = headers.and_then(|headers| headers.get(&TAGS)?.to_str().ok()) {
         tags.extend(text.split(',').map(str::trim).filter(|tag| !tag.is_empty()).map(str::to_string));
     }
-    tags
+    // The default is shared: most requests have no tags.
+    if tags.is_empty() { Arc::default() } else { tags.into() }
 }
 
 #[cfg(test)]
@@ -157,7 +162,7 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let surface = Surface::parse(Bytes::from_static(body.as_bytes()), 64).unwrap();
-        Options::read(&headers, Some(&surface), Instant::now())
+        Options::read(Some(&headers), Some(&surface), Instant::now())
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_http::header::HeaderMap;
+use actix_http::{Response, StatusCode};
 use arc_swap::Guard;
 use bytes::Bytes;
 use futures_core::future::LocalBoxFuture;
@@ -252,16 +253,18 @@ impl Gateway {
         match result {
             Ok(Served::Whole { status, whole, reply }) => {
                 let upstream = reply.as_deref().map(Reply::headers);
-                let headers = headers::success(self, call, &tally, upstream, &whole.content_type);
+                let mut head = head(status);
+                headers::success(self, call, &tally, upstream, &whole.content_type, head.headers_mut());
                 held.record.note(|facts| facts.usage = whole.usage);
                 held.record.finish(status, None);
-                Ok(Answer { status, headers, body: AnswerBody::Whole(whole.body) })
+                Ok(Answer { head, body: AnswerBody::Whole(whole.body) })
             }
             Ok(Served::Live { live, headers }) => {
                 let shape = if live.is_binary() { ContentType::Upstream } else { ContentType::Events };
-                let headers = headers::success(self, call, &tally, Some(&headers), &shape);
+                let mut head = head(200);
+                headers::success(self, call, &tally, Some(&headers), &shape, head.headers_mut());
                 let stream = AnswerStream::flowing(live, held, call.received);
-                Ok(Answer { status: 200, headers, body: AnswerBody::Stream(stream) })
+                Ok(Answer { head, body: AnswerBody::Stream(stream) })
             }
             Err(error) => {
                 let headers = headers::failure(self, call, &tally);
@@ -313,8 +316,14 @@ impl Gateway {
             error_event(call.endpoint),
             call.received,
         );
-        Ok(Answer { status: 200, headers: headers::early(&call), body: AnswerBody::Stream(stream) })
+        let mut head = head(200);
+        headers::early(&call, head.headers_mut());
+        Ok(Answer { head, body: AnswerBody::Stream(stream) })
     }
+}
+
+fn head(status: u16) -> Response<()> {
+    Response::with_body(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), ())
 }
 
 /// What the attempts come to when the status has been sent: a stream, or an error inside one.

@@ -15,7 +15,7 @@ use super::admit::MAX_DEPTH;
 use super::attempts::Hop;
 use super::back::{Back, Bridge, Dialog, Shown};
 use super::call::{Body, Call};
-use super::headers::{self, DeploymentHeaders};
+use super::headers::{DeploymentHeaders, ProviderHeader};
 use super::made;
 use super::pipeline::Gateway;
 use crate::actors::topology::Table;
@@ -300,7 +300,7 @@ fn unix_now() -> u64 {
 #[derive(Default)]
 pub struct Routes {
     known: RefCell<Known>,
-    provider_headers: RefCell<HashMap<HeaderName, Option<HeaderName>>>,
+    provider_headers: RefCell<HashMap<HeaderName, Option<ProviderHeader>>>,
 }
 
 /// The most header names that are kept; providers send a few dozen.
@@ -333,13 +333,13 @@ impl Routes {
         Rc::clone(known.routes.entry((deployment.position, endpoint)).or_insert_with(made))
     }
 
-    /// A provider's header under the name that clients find it by.
-    pub fn provider_header(&self, name: &HeaderName) -> Option<HeaderName> {
+    /// How a provider's header is passed on, if it is.
+    pub fn provider_header(&self, name: &HeaderName) -> Option<ProviderHeader> {
         let mut names = self.provider_headers.borrow_mut();
         if let Some(known) = names.get(name) {
             return known.clone();
         }
-        let ours = headers::provider_header(name);
+        let ours = ProviderHeader::of(name);
         if names.len() < MOST_NAMES {
             names.insert(name.clone(), ours.clone());
         }

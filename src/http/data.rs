@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Instant;
 
-use actix_web::http::StatusCode;
+use actix_web::body::BoxBody;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -50,13 +50,11 @@ async fn run(
 }
 
 fn answered(answer: Answer) -> HttpResponse {
-    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
-    let mut response = match answer.body {
-        AnswerBody::Whole(bytes) => HttpResponse::with_body(status, bytes).map_into_boxed_body(),
-        AnswerBody::Stream(stream) => HttpResponse::with_body(status, stream).map_into_boxed_body(),
-    };
-    *response.headers_mut() = answer.headers;
-    response
+    let Answer { head, body } = answer;
+    match body {
+        AnswerBody::Whole(bytes) => HttpResponse::from(head.set_body(BoxBody::new(bytes))),
+        AnswerBody::Stream(stream) => HttpResponse::from(head.set_body(BoxBody::new(stream))),
+    }
 }
 
 fn failed(failure: Failure) -> HttpResponse {

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use awc::error::{ConnectError, PayloadError, SendRequestError};
-
 use crate::base::error::{Error, Kind};
 
 /// A failure of transport.
@@ -48,28 +46,5 @@ impl fmt::Display for Fault {
             Fault::Unsendable(cause) => ("cannot be sent", cause),
         };
         write!(f, "{what}: {cause}")
-    }
-}
-
-impl From<SendRequestError> for Fault {
-    fn from(error: SendRequestError) -> Self {
-        match error {
-            SendRequestError::Connect(ConnectError::Disconnected) => {
-                Fault::Closed("the provider closed the connection".into())
-            }
-            SendRequestError::Connect(error) => Fault::Connect(error.to_string()),
-            SendRequestError::Send(error) => Fault::Closed(error.to_string()),
-            SendRequestError::Timeout => Fault::Connect("timed out".into()),
-            SendRequestError::Url(error) => Fault::Unsendable(error.to_string()),
-            SendRequestError::Http(error) => Fault::Unsendable(error.to_string()),
-            SendRequestError::Response(error) => Fault::Protocol(error.to_string()),
-            other => Fault::Closed(other.to_string()),
-        }
-    }
-}
-
-impl From<PayloadError> for Fault {
-    fn from(error: PayloadError) -> Self {
-        Fault::Cut(error.to_string())
     }
 }

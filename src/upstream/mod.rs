@@ -4,7 +4,14 @@
 //! scripted one.
 
 pub mod client;
+mod connect;
+mod exchange;
 pub mod fault;
+mod io;
+mod pool;
+mod target;
+#[cfg(test)]
+mod tests;
 pub mod tls;
 
 use std::cell::OnceCell;
@@ -18,6 +25,7 @@ use futures_core::Stream;
 use futures_core::future::LocalBoxFuture;
 
 use crate::base::secret::Secret;
+use exchange::NetReply;
 pub use fault::Fault;
 
 /// The chunks of a reply as they arrive.
@@ -29,27 +37,27 @@ pub struct Route {
     pub url: String,
     /// Constant headers, keys included.
     pub headers: Vec<(String, Secret)>,
-    frozen: OnceCell<awc::FrozenClientRequest>,
+    ready: OnceCell<Rc<client::Ready>>,
 }
 
 impl Route {
     /// A route that has not been used yet.
     pub fn new(url: String, headers: Vec<(String, Secret)>) -> Rc<Self> {
-        Rc::new(Route { url, headers, frozen: OnceCell::new() })
+        Rc::new(Route { url, headers, ready: OnceCell::new() })
     }
 }
 
 /// What a provider answered, its body still under way as a stream of chunks. Dropping it before the
 /// body's end closes the connection.
 ///
-/// It may be polled again after its end: the HTTP client's own body may not, it panics.
+/// It may be polled again after its end or a fault; then it is over.
 pub struct Reply {
     inner: Inner,
     over: bool,
 }
 
 enum Inner {
-    Net(awc::ClientResponse),
+    Net(Box<NetReply>),
     Made { status: u16, headers: HeaderMap, body: BodyStream },
 }
 
@@ -62,7 +70,7 @@ impl Reply {
     /// HTTP status.
     pub fn status(&self) -> u16 {
         match &self.inner {
-            Inner::Net(response) => response.status().as_u16(),
+            Inner::Net(reply) => reply.status(),
             Inner::Made { status, .. } => *status,
         }
     }
@@ -70,15 +78,15 @@ impl Reply {
     /// HTTP headers.
     pub fn headers(&self) -> &HeaderMap {
         match &self.inner {
-            Inner::Net(response) => response.headers(),
+            Inner::Net(reply) => reply.headers(),
             Inner::Made { headers, .. } => headers,
         }
     }
 }
 
-impl From<awc::ClientResponse> for Reply {
-    fn from(response: awc::ClientResponse) -> Self {
-        Reply { inner: Inner::Net(response), over: false }
+impl From<NetReply> for Reply {
+    fn from(reply: NetReply) -> Self {
+        Reply { inner: Inner::Net(Box::new(reply)), over: false }
     }
 }
 
@@ -90,9 +98,7 @@ impl Stream for Reply {
             return Poll::Ready(None);
         }
         let chunk = match &mut self.inner {
-            Inner::Net(response) => {
-                ready!(Pin::new(response).poll_next(cx)).map(|chunk| chunk.map_err(Fault::from))
-            }
+            Inner::Net(reply) => ready!(reply.poll_chunk(cx)),
             Inner::Made { body, .. } => ready!(body.as_mut().poll_next(cx)),
         };
         self.over = !matches!(chunk, Some(Ok(_)));

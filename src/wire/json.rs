@@ -3,10 +3,13 @@
 //! It accepts exactly the texts of RFC 8259 (checked against `serde_json` by a property test) in one
 //! pass, without recursion, and is what [`crate::wire::surface`] and the stream scanners walk with.
 
+mod run;
 mod walk;
 
+use bytes::{BufMut, BytesMut};
 use smallvec::SmallVec;
 
+use run::plain_run;
 pub use walk::{Elements, Members, member, span_within};
 
 /// Why a text is no JSON, and where.
@@ -322,59 +325,6 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// How many leading bytes are neither quote, backslash nor control character.
-///
-/// Keys and most values end within two words, so those come first; then thirty-two bytes at a time while
-/// nothing special is near (a loop the compiler turns into vector instructions), then words again.
-#[inline]
-fn plain_run(bytes: &[u8]) -> usize {
-    let mut rest = bytes;
-    for _ in 0..2 {
-        let Some((word, after)) = rest.split_first_chunk::<8>() else { break };
-        if let Some(within) = first_special(word) {
-            return bytes.len() - rest.len() + within;
-        }
-        rest = after;
-    }
-    while let Some((block, after)) = rest.split_first_chunk::<32>() {
-        if block.iter().fold(false, |hit, &byte| hit | special(byte)) {
-            break;
-        }
-        rest = after;
-    }
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        if let Some(within) = first_special(word) {
-            return bytes.len() - rest.len() + within;
-        }
-        rest = after;
-    }
-    let tail = rest.iter().position(|&byte| special(byte)).unwrap_or(rest.len());
-    bytes.len() - rest.len() + tail
-}
-
-#[inline]
-fn first_special(word: &[u8; 8]) -> Option<usize> {
-    let hits = special_in_word(u64::from_le_bytes(*word));
-    (hits != 0).then(|| (hits.trailing_zeros() / 8) as usize)
-}
-
-#[inline]
-fn special(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
-}
-
-/// Marks the high bit of each special byte; exact for the lowest one, which is the one that is asked for.
-#[inline]
-fn special_in_word(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGH: u64 = ONES * 0x80;
-    let zero_in = |x: u64| x.wrapping_sub(ONES) & !x;
-    let quote = zero_in(word ^ (ONES * b'"' as u64));
-    let backslash = zero_in(word ^ (ONES * b'\\' as u64));
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (quote | backslash | control) & HIGH
-}
-
 /// The text as a JSON string literal.
 pub fn quoted(text: &str) -> String {
     if plain_run(text.as_bytes()) == text.len() {
@@ -382,6 +332,17 @@ pub fn quoted(text: &str) -> String {
     }
     // Serialising a string cannot fail; an empty literal would be the harmless outcome.
     serde_json::to_string(text).unwrap_or_else(|_| String::from("\"\""))
+}
+
+/// Appends the text as a JSON string literal.
+pub fn write_quoted(text: &str, out: &mut BytesMut) {
+    if plain_run(text.as_bytes()) == text.len() {
+        out.put_u8(b'"');
+        out.put_slice(text.as_bytes());
+        out.put_u8(b'"');
+    } else {
+        out.put_slice(quoted(text).as_bytes());
+    }
 }
 
 #[cfg(test)]
@@ -406,18 +367,6 @@ mod tests {
         assert_eq!(Elements::of("[1, [2,3] ,{}]").collect::<Vec<_>>(), ["1", "[2,3]", "{}"]);
         assert_eq!(Elements::of("[]").count() + Members::of("{}").count() + Members::of("[1]").count(), 0);
         assert_eq!(member(r#"{"a":1,"a":2}"#, "a"), Some("2"));
-    }
-
-    #[test]
-    fn special_bytes_are_found_at_every_offset() {
-        for len in 0..80 {
-            for special in [b'"', b'\\', 0x1f, 0] {
-                let mut text = vec![0xE9u8; len];
-                text.push(special);
-                text.extend_from_slice(b"\"\\tail of the text that is long enough for a block");
-                assert_eq!(plain_run(&text), len);
-            }
-        }
     }
 
     #[test]

@@ -114,24 +114,25 @@ impl Surface {
     }
 
     fn read(body: Bytes, max_depth: usize, loose: bool) -> Result<Self, SurfaceError> {
-        if u32::try_from(body.len()).is_err() {
-            return Err(SurfaceError::TooLarge);
+        let text = text_of(body)?;
+        let mut members = Members::new();
+        let (mut present, mut escaped, mut unique) = (0, false, true);
+        let found = scan(&text, max_depth, loose, |member| {
+            let bit = fingerprint(text.get(member.raw_key()).unwrap_or_default());
+            unique &= present & bit == 0;
+            present |= bit;
+            escaped |= member.escaped;
+            members.push(member);
+        });
+        no_object(&text, max_depth, found)?;
+        let mut surface = Surface { text, members, decoded: Vec::new(), present };
+        if escaped {
+            surface.decode_keys();
+            surface.present = surface.members().fold(0, |bits, (name, _)| bits | fingerprint(name));
         }
-        let text = ByteString::try_from(body.clone()).map_err(|_| SurfaceError::NotUtf8 {
-            at: std::str::from_utf8(&body).err().map_or(0, |error| error.valid_up_to()),
-        })?;
-        let mut surface = Surface { text, members: SmallVec::new(), decoded: Vec::new(), present: 0 };
-        match scan(&surface.text, max_depth, loose, &mut surface.members) {
-            Err(fault) => return Err(explain(&surface.text, fault, max_depth)),
-            Ok(true) => {}
-            Ok(false) if surface.text.bytes().all(|byte| byte.is_ascii_whitespace()) => {
-                return Err(SurfaceError::Empty);
-            }
-            Ok(false) => return Err(SurfaceError::NotAnObject),
+        if escaped || !unique {
+            surface.shadow_duplicates();
         }
-        surface.decode_keys();
-        surface.shadow_duplicates();
-        surface.present = surface.members().fold(0, |bits, (name, _)| bits | fingerprint(name));
         Ok(surface)
     }
 
@@ -145,28 +146,10 @@ impl Surface {
         }
     }
 
-    /// Whether the keys differ already in length and ends, as those of ordinary requests do.
-    fn surely_unique(&self) -> bool {
-        let mut seen = 0u64;
-        self.members.iter().all(|member| {
-            let key = self.text.as_bytes().get(member.raw_key()).unwrap_or_default();
-            let ends = key.first().zip(key.last()).map_or(0, |(first, last)| {
-                usize::from(*first).wrapping_mul(7).wrapping_add(usize::from(*last).wrapping_mul(3))
-            });
-            let bit = 1u64 << (key.len().wrapping_mul(5).wrapping_add(ends) % 64);
-            let new = seen & bit == 0 && !member.escaped;
-            seen |= bit;
-            new
-        })
-    }
-
     /// Marks all but the last member of each name.
     fn shadow_duplicates(&mut self) {
         const FEW: usize = 24;
         let mut shadowed: SmallVec<[usize; 4]> = SmallVec::new();
-        if self.surely_unique() {
-            return;
-        }
         if self.members.len() <= FEW {
             for (index, member) in self.members.iter().enumerate() {
                 let key = self.key(member);
@@ -219,11 +202,17 @@ impl Surface {
 
     #[inline]
     fn find(&self, name: &str) -> Option<&Member> {
+        self.index_of(name).and_then(|index| self.members.get(index))
+    }
+
+    /// The member that counts under this name.
+    #[inline]
+    fn index_of(&self, name: &str) -> Option<usize> {
         if self.present & fingerprint(name) == 0 { None } else { self.search(name) }
     }
 
-    fn search(&self, name: &str) -> Option<&Member> {
-        self.members.iter().find(|member| !member.shadowed && self.key_is(member, name))
+    fn search(&self, name: &str) -> Option<usize> {
+        self.members.iter().position(|member| !member.shadowed && self.key_is(member, name))
     }
 
     /// The raw JSON of a member.
@@ -290,8 +279,51 @@ impl Surface {
     }
 }
 
+/// Looks at the top level of a trusted peer's object without keeping anything: `visit` gets each key as it is
+/// written and where its value lies, in the order of the text (of duplicates the last counts). Inside nested
+/// containers only brackets and strings are looked at, so what breaks off is noticed and what is otherwise no
+/// JSON is not.
+///
+/// # Errors
+/// As [`Surface::skim`].
+#[inline]
+pub fn glance(
+    text: &str,
+    max_depth: usize,
+    mut visit: impl FnMut(&str, Range<usize>),
+) -> Result<(), SurfaceError> {
+    let found = scan(text, max_depth, true, |member| {
+        visit(text.get(member.raw_key()).unwrap_or_default(), member.value());
+    });
+    no_object(text, max_depth, found)
+}
+
+/// The text of a body.
+///
+/// # Errors
+/// [`SurfaceError::NotUtf8`], or [`SurfaceError::TooLarge`] for what spans cannot name.
+pub fn text_of(body: Bytes) -> Result<ByteString, SurfaceError> {
+    if u32::try_from(body.len()).is_err() {
+        return Err(SurfaceError::TooLarge);
+    }
+    ByteString::try_from(body.clone()).map_err(|_| SurfaceError::NotUtf8 {
+        at: std::str::from_utf8(&body).err().map_or(0, |error| error.valid_up_to()),
+    })
+}
+
+/// What a scan's outcome means to those who want an object.
+fn no_object(text: &str, max_depth: usize, found: Result<bool, Fault>) -> Result<(), SurfaceError> {
+    match found {
+        Ok(true) => Ok(()),
+        Err(fault) => Err(explain(text, fault, max_depth)),
+        Ok(false) if text.bytes().all(|byte| byte.is_ascii_whitespace()) => Err(SurfaceError::Empty),
+        Ok(false) => Err(SurfaceError::NotAnObject),
+    }
+}
+
 /// Finds the members of the object that `text` is; `false` when it is valid JSON of another kind, or blank.
-fn scan(text: &str, max_depth: usize, loose: bool, members: &mut Members) -> Result<bool, Fault> {
+#[inline]
+fn scan(text: &str, max_depth: usize, loose: bool, mut visit: impl FnMut(Member)) -> Result<bool, Fault> {
     let mut cursor = Cursor::new(text, max_depth);
     cursor.skip_space();
     if cursor.peek() != Some(b'{') {
@@ -313,7 +345,7 @@ fn scan(text: &str, max_depth: usize, loose: bool, members: &mut Members) -> Res
     inner.skip_space();
     if !inner.take(b'}') {
         loop {
-            members.push(scan_member(&mut inner)?);
+            visit(scan_member(&mut inner)?);
             inner.skip_space();
             if inner.take(b'}') {
                 break;

@@ -32,6 +32,11 @@ struct Parts {
 
 impl Error {
     /// An error of `kind` with the sentence that the caller may read.
+    ///
+    /// Cold: what leads here is laid out behind the code of the requests that go well, whose speed hangs on how
+    /// little code they run through.
+    #[cold]
+    #[inline(never)]
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error(Box::new(Parts {
             kind,
@@ -48,6 +53,8 @@ impl Error {
     }
 
     /// A caller's mistake in one field of the request.
+    #[cold]
+    #[inline(never)]
     pub fn invalid(param: impl Into<String>, message: impl Into<String>) -> Self {
         Error::new(Kind::InvalidRequest, message).with_param(param)
     }

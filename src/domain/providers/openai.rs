@@ -9,7 +9,7 @@ mod responses_stream;
 mod stream;
 mod target;
 
-pub use reply::{InvalidReply, ReplyFacts, restamp};
+pub use reply::{InvalidReply, restamp};
 pub use request::{BodyOptions, body, fold_extra_body};
 pub use responses_stream::ResponsesStream;
 pub use stream::{ChatStream, End, Fed, StreamOptions};

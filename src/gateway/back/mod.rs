@@ -93,7 +93,7 @@ impl Back {
             return Ok(Whole { body, content_type: ContentType::Upstream, usage: None });
         }
         if let (Dialog::OpenAi, Bridge::None) = (&self.dialog, &self.bridge) {
-            let (body, usage, _) =
+            let (body, usage) =
                 openai::restamp(body, &self.shown.model).map_err(|invalid| invalid.into_error(deployment))?;
             return Ok(Whole { body, content_type: ContentType::Json, usage });
         }
@@ -110,7 +110,7 @@ impl Back {
             let (reply, usage) = anthropic::reply(&body, context, &self.anthropic_shown())?;
             return Ok((reply, Some(usage)));
         }
-        let (body, usage, _) =
+        let (body, usage) =
             openai::restamp(body, &self.shown.model).map_err(|invalid| invalid.into_error(deployment))?;
         let reply = serde_json::from_slice(&body).map_err(|cause| {
             Error::new(Kind::InvalidReply, "litellm.APIError: the answer cannot be read.").with_cause(cause)

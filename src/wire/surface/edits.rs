@@ -176,7 +176,22 @@ impl Surface {
     }
 
     fn plan<'e>(&self, edits: &'e Edits<'_>) -> Plan<'e> {
-        self.members.iter().map(|member| self.fate(member, edits)).collect()
+        let stay = |member: &Member| if member.shadowed { Fate::Leave } else { Fate::Stay };
+        let mut plan: Plan<'e> = self.members.iter().map(stay).collect();
+        let mut decide = |name: &str, fate: Fate<'e>| {
+            if let Some(place) = self.index_of(name).and_then(|index| plan.get_mut(index)) {
+                *place = fate;
+            }
+        };
+        for set in edits.set.iter().filter(|set| set.when != When::Absent) {
+            if self.get(&set.name) != Some(&set.raw) {
+                decide(&set.name, Fate::Become(&set.raw));
+            }
+        }
+        for name in &edits.remove {
+            decide(name, Fate::Leave);
+        }
+        plan
     }
 
     fn unchanged_by(&self, plan: &Plan<'_>, edits: &Edits<'_>) -> bool {
@@ -204,18 +219,6 @@ impl Surface {
             copier.append(&set.name, &set.raw);
         }
         copier.put(tail..self.text.len());
-    }
-
-    fn fate<'e>(&self, member: &Member, edits: &'e Edits<'_>) -> Fate<'e> {
-        let key = self.key(member);
-        if member.shadowed || edits.removes(key) {
-            return Fate::Leave;
-        }
-        let wanted = edits.set.iter().rev().find(|set| set.name == key && set.when != When::Absent);
-        match wanted {
-            Some(set) if self.text.get(member.value()) != Some(&set.raw) => Fate::Become(&set.raw),
-            _ => Fate::Stay,
-        }
     }
 
     /// The offset behind the opening brace.

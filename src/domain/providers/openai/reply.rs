@@ -1,7 +1,10 @@
 //! A whole reply on its way back: the model's name is replaced, usage is read, an error in disguise is
 //! found, and every other byte stays.
 
-use bytes::Bytes;
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+use bytestring::ByteString;
 
 use super::REPLY_DEPTH;
 use crate::base::error::{Error, Kind};
@@ -9,41 +12,8 @@ use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::domain::providers::upstream_error;
 use crate::wire::json;
-use crate::wire::surface::{Edits, Surface, SurfaceError};
+use crate::wire::surface::{self, SurfaceError};
 use crate::wire::usage::usage_of;
-
-/// What else is known of a reply, looked up only when asked.
-#[derive(Debug, Clone)]
-pub struct ReplyFacts {
-    surface: Surface,
-}
-
-impl ReplyFacts {
-    /// The upstream's reply, before the model's name was replaced.
-    pub fn upstream(&self) -> &Surface {
-        &self.surface
-    }
-
-    /// The provider's id of the answer.
-    pub fn id(&self) -> Option<String> {
-        self.surface.str("id").map(|id| id.into_owned())
-    }
-
-    /// The model that the provider says has answered.
-    pub fn upstream_model(&self) -> Option<String> {
-        self.surface.str("model").map(|model| model.into_owned())
-    }
-
-    /// Bytes of answer text and tool arguments, for an estimate where the provider gave no usage.
-    pub fn output_bytes(&self) -> u64 {
-        let choices = self.surface.get("choices").unwrap_or_default();
-        let output = self.surface.get("output").map_or(0, |output| output.len() as u64);
-        json::Elements::of(choices)
-            .map(|choice| super::chunk::ChoiceFacts::of(choice).output_bytes)
-            .sum::<u64>()
-            + output
-    }
-}
 
 /// A success reply that is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,29 +39,57 @@ impl InvalidReply {
     }
 }
 
-/// The reply to show, with `shown_model` in place of the upstream's `model` (where there is one), its usage
-/// and what else is known.
+/// Where in a reply the members lie that the gateway looks at.
+#[derive(Default)]
+struct Seen {
+    model: Option<Range<usize>>,
+    usage: Option<Range<usize>>,
+    error: Option<Range<usize>>,
+    object: Option<Range<usize>>,
+}
+
+/// The reply to show, with `shown_model` in place of the upstream's `model` (where there is one), and its
+/// usage.
 ///
 /// # Errors
 /// [`InvalidReply`] when a 200 hides an error or is no JSON object, a cut one for instance.
-pub fn restamp(body: Bytes, shown_model: &str) -> Result<(Bytes, Option<Usage>, ReplyFacts), InvalidReply> {
-    let surface = Surface::skim(body, REPLY_DEPTH).map_err(InvalidReply::NotJson)?;
-    if let Some(raw) = hidden_error(&surface) {
-        return Err(InvalidReply::Error(raw));
+pub fn restamp(body: Bytes, shown_model: &str) -> Result<(Bytes, Option<Usage>), InvalidReply> {
+    let text = surface::text_of(body).map_err(InvalidReply::NotJson)?;
+    let mut seen = Seen::default();
+    surface::glance(&text, REPLY_DEPTH, |key, value| match key {
+        "model" => seen.model = Some(value),
+        "usage" => seen.usage = Some(value),
+        "error" => seen.error = Some(value),
+        "object" => seen.object = Some(value),
+        _ => {}
+    })
+    .map_err(InvalidReply::NotJson)?;
+    let raw = |span: &Option<Range<usize>>| span.clone().and_then(|span| text.get(span));
+    // The error inside a success: OpenAI's envelope, or the flat object of some compatible servers. All of
+    // it goes on: some servers put the status beside the error object.
+    if raw(&seen.error).is_some_and(|raw| raw != "null") || raw(&seen.object) == Some(r#""error""#) {
+        return Err(InvalidReply::Error(text.to_string()));
     }
-    let mut edits = Edits::new();
-    edits.replace("model", json::quoted(shown_model));
-    let usage = surface.get("usage").and_then(usage_of);
-    Ok((surface.rewrite(&edits), usage, ReplyFacts { surface }))
+    let usage = raw(&seen.usage).and_then(usage_of);
+    let shown = match seen.model {
+        Some(span) => with_model(text, span, shown_model),
+        None => text.into_bytes(),
+    };
+    Ok((shown, usage))
 }
 
-/// The error inside a success: OpenAI's envelope, or the flat object of some compatible servers.
-fn hidden_error(surface: &Surface) -> Option<String> {
-    if surface.is_set("error") {
-        // The whole envelope: some servers put the status beside the error object.
-        return Some(surface.text().to_owned());
+/// The text with the model's name at `span` replaced; without a copy where it is the same.
+fn with_model(text: ByteString, span: Range<usize>, shown_model: &str) -> Bytes {
+    let now = text.get(span.clone()).unwrap_or_default();
+    if now.strip_prefix('"').and_then(|now| now.strip_suffix('"')) == Some(shown_model) {
+        return text.into_bytes();
     }
-    (surface.get("object") == Some(r#""error""#)).then(|| surface.text().to_owned())
+    let bytes = text.as_bytes();
+    let mut out = BytesMut::with_capacity(bytes.len() - now.len() + shown_model.len() + 8);
+    out.extend_from_slice(bytes.get(..span.start).unwrap_or_default());
+    json::write_quoted(shown_model, &mut out);
+    out.extend_from_slice(bytes.get(span.end..).unwrap_or_default());
+    out.freeze()
 }
 
 #[cfg(test)]
@@ -106,21 +104,16 @@ mod tests {
     #[test]
     fn only_the_model_changes() {
         let reply = "{\"id\":\"c1\", \"model\": \"gpt-4o-2024\",\n\"logprobs\":null,\"n\":1.0,\"choices\":[{\"message\":{\"content\":\"four\"}}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}";
-        let (shown, usage, facts) = restamp(bytes(reply), "my \"group\"").unwrap();
+        let (shown, usage) = restamp(bytes(reply), "my \"group\"").unwrap();
         assert_eq!(shown, bytes(&reply.replace("\"gpt-4o-2024\"", "\"my \\\"group\\\"\"")));
         assert_eq!(usage.unwrap().total(), 3);
-        assert_eq!(
-            (facts.id().unwrap(), facts.upstream_model().unwrap()),
-            ("c1".into(), "gpt-4o-2024".into())
-        );
-        assert_eq!(facts.output_bytes(), 4);
     }
 
     #[test]
     fn the_same_name_or_none_costs_no_copy() {
         for reply in [r#"{"model":"g"}"#, r#"{"results":[]}"#] {
             let body = bytes(reply);
-            let (shown, ..) = restamp(body.clone(), "g").unwrap();
+            let (shown, _) = restamp(body.clone(), "g").unwrap();
             assert_eq!(shown.as_ptr(), body.as_ptr());
         }
     }
