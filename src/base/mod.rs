@@ -8,6 +8,7 @@ pub mod ewma;
 pub mod ids;
 pub mod rng;
 pub mod secret;
+pub mod shards;
 pub mod suggest;
 pub mod usage;
 pub mod window;

@@ -1,0 +1,257 @@
+//! The counters of one process, and the one place that takes from them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::refusal::{Refusal, Reset};
+use super::standing::{Standing, Used};
+use super::ticket::{End, Held, Reserved, Ticket};
+use super::window::{DAY, MINUTE, NEVER, Window};
+use super::{Kind, Limits, Quota};
+use crate::base::shards::Shards;
+
+/// The rate-limit counters of one process. Shared by all workers; a call locks the few counters that it
+/// needs for less than a microsecond and never waits for anything else.
+///
+/// A scope takes memory only while something of it is under way or in a window: about 150 bytes, and 24 more
+/// for each quarter of a second in which it was used.
+pub struct Limiter {
+    start: Instant,
+    scopes: Shards<State>,
+}
+
+/// One scope's counters.
+struct State {
+    minute: Window,
+    day: Option<Box<Window>>,
+    parallel: u64,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State { minute: Window::new(MINUTE), day: None, parallel: 0 }
+    }
+}
+
+impl State {
+    fn advance(&mut self, elapsed: Duration) {
+        self.minute.advance(elapsed);
+        if let Some(day) = &mut self.day {
+            day.advance(elapsed);
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.parallel == 0 && self.minute.is_empty() && self.day.as_ref().is_none_or(|day| day.is_empty())
+    }
+
+    fn used(&self, elapsed: Duration) -> Used {
+        let day = self.day.as_deref();
+        Used {
+            requests: self.minute.used(Kind::Requests),
+            tokens: self.minute.used(Kind::Tokens),
+            tokens_today: day.map_or(0, |day| day.used(Kind::TokensPerDay)),
+            parallel: self.parallel,
+            requests_reset: self.minute.empty_in(Kind::Requests, elapsed),
+            tokens_reset: self.minute.empty_in(Kind::Tokens, elapsed),
+            day_reset: day.map_or(Duration::ZERO, |day| day.empty_in(Kind::TokensPerDay, elapsed)),
+        }
+    }
+}
+
+/// A limit without room, as found while looking.
+#[derive(Clone, Copy)]
+struct Obstacle {
+    kind: Kind,
+    limit: u64,
+    used: u64,
+    wanted: u64,
+    reset: Reset,
+}
+
+impl Limiter {
+    /// Counters that begin empty; moments before `start` count as `start`.
+    pub fn new(start: Instant) -> Arc<Self> {
+        Arc::new(Limiter { start, scopes: Shards::default() })
+    }
+
+    /// Takes one request, `tokens` estimated tokens and one parallel slot from every scope, or nothing
+    /// from any. Scopes without limits are skipped; of a scope named twice the first counts.
+    ///
+    /// # Errors
+    /// Which limit stands longest in the way; nothing was taken.
+    pub fn take(
+        self: &Arc<Self>,
+        now: Instant,
+        tokens: u64,
+        quotas: &[Quota<'_>],
+    ) -> Result<Ticket, Box<Refusal>> {
+        let elapsed = self.elapsed(now);
+        let quotas = distinct(quotas);
+        let mut scopes = self.scopes.lock_all(quotas.iter().map(|quota| quota.scope.key()));
+        let mut worst: Option<(&Quota<'_>, Obstacle)> = None;
+        for quota in &quotas {
+            let mut state = scopes.get(quota.scope.key());
+            if let Some(state) = &mut state {
+                state.advance(elapsed);
+            }
+            for found in obstacles(state.as_deref(), &quota.limits, tokens, elapsed).into_iter().flatten() {
+                if worst.as_ref().is_none_or(|(_, known)| found.reset.outlasts(known.reset)) {
+                    worst = Some((quota, found));
+                }
+            }
+        }
+        if let Some((quota, Obstacle { kind, limit, used, wanted, reset })) = worst {
+            let scope = quota.scope.clone();
+            return Err(Box::new(Refusal { scope, kind, limit, used, wanted, reset }));
+        }
+        let mut held = Vec::with_capacity(quotas.len());
+        for quota in &quotas {
+            if let Some(state) = scopes.get_or_insert_with(quota.scope.key(), State::default) {
+                held.push(hold(state, quota, tokens, elapsed));
+            }
+        }
+        drop(scopes);
+        self.sweep(elapsed);
+        Ok(Ticket { limiter: Arc::clone(self), held })
+    }
+
+    /// How scopes stand, in the given order; takes nothing.
+    pub fn peek(&self, now: Instant, quotas: &[Quota<'_>]) -> Vec<Standing> {
+        let elapsed = self.elapsed(now);
+        let mut scopes = self.scopes.lock_all(quotas.iter().map(|quota| quota.scope.key()));
+        let stand = |quota: &Quota<'_>| {
+            let used = scopes.get(quota.scope.key()).map(|state| {
+                state.advance(elapsed);
+                state.used(elapsed)
+            });
+            Standing { kind: quota.scope.kind(), limits: quota.limits, used: used.unwrap_or_default() }
+        };
+        quotas.iter().map(stand).collect()
+    }
+
+    /// How many scopes take memory now.
+    pub fn len(&self) -> usize {
+        self.scopes.len()
+    }
+
+    /// Whether nothing is counted at all.
+    pub fn is_empty(&self) -> bool {
+        self.scopes.is_empty()
+    }
+
+    /// What a ticket held, when it ends.
+    pub(super) fn release(&self, held: &[Held], end: End) {
+        let mut scopes = self.scopes.lock_all(held.iter().map(|held| held.key));
+        for held in held {
+            let Some(state) = scopes.get(held.key) else { continue };
+            state.parallel = state.parallel.saturating_sub(1);
+            if let Some(reserved) = held.minute {
+                self.end(&mut state.minute, reserved, end);
+            }
+            if let (Some(reserved), Some(day)) = (held.day, state.day.as_deref_mut()) {
+                self.end(day, reserved, end);
+            }
+        }
+    }
+
+    fn end(&self, window: &mut Window, reserved: Reserved, end: End) {
+        match end {
+            End::Used(tokens, _) if tokens <= reserved.tokens => {
+                window.give_back(reserved.tick, 0, reserved.tokens - tokens);
+            }
+            End::Used(tokens, now) => {
+                window.advance(self.elapsed(now));
+                window.add(0, tokens - reserved.tokens);
+            }
+            End::Unknown => window.give_back(reserved.tick, 0, reserved.tokens),
+            End::Cancelled => window.give_back(reserved.tick, 1, reserved.tokens),
+        }
+    }
+
+    fn sweep(&self, elapsed: Duration) {
+        let now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        self.scopes.sweep(now_ms, |state| {
+            state.advance(elapsed);
+            state.is_idle()
+        });
+    }
+
+    fn elapsed(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.start)
+    }
+}
+
+fn distinct<'a, 'q>(quotas: &'a [Quota<'q>]) -> SmallVec<[&'a Quota<'q>; 8]> {
+    let mut distinct: SmallVec<[&Quota<'_>; 8]> = SmallVec::new();
+    for quota in quotas.iter().filter(|quota| !quota.limits.is_empty()) {
+        if !distinct.iter().any(|other| other.scope == quota.scope) {
+            distinct.push(quota);
+        }
+    }
+    distinct
+}
+
+/// What stands in the way of one more request with so many tokens.
+fn obstacles(
+    state: Option<&State>,
+    limits: &Limits,
+    tokens: u64,
+    elapsed: Duration,
+) -> [Option<Obstacle>; 4] {
+    let minute = state.map(|state| &state.minute);
+    let day = state.and_then(|state| state.day.as_deref());
+    let parallel = state.map_or(0, |state| state.parallel);
+    [
+        limits.requests_per_minute.and_then(|limit| in_window(minute, Kind::Requests, 1, limit, elapsed)),
+        limits.tokens_per_minute.and_then(|limit| in_window(minute, Kind::Tokens, tokens, limit, elapsed)),
+        limits.tokens_per_day.and_then(|limit| in_window(day, Kind::TokensPerDay, tokens, limit, elapsed)),
+        limits.parallel.filter(|limit| parallel >= *limit).map(|limit| {
+            let reset = if limit == 0 { Reset::Never } else { Reset::WhenOneEnds };
+            Obstacle { kind: Kind::Parallel, limit, used: parallel, wanted: 1, reset }
+        }),
+    ]
+}
+
+fn in_window(
+    window: Option<&Window>,
+    kind: Kind,
+    wanted: u64,
+    limit: u64,
+    elapsed: Duration,
+) -> Option<Obstacle> {
+    let used = window.map_or(0, |window| window.used(kind));
+    let obstacle = |reset| Some(Obstacle { kind, limit, used, wanted, reset });
+    if limit == 0 {
+        return obstacle(Reset::Never);
+    }
+    // An estimate above the whole limit passes when the window is empty. A request that is estimated at
+    // nothing still needs a window that is not full.
+    let amount = wanted.clamp(1, limit);
+    match window.map_or(Duration::ZERO, |window| window.wait(kind, amount, limit, elapsed)) {
+        Duration::ZERO => None,
+        NEVER => obstacle(Reset::Never),
+        wait => obstacle(Reset::In(wait)),
+    }
+}
+
+/// Takes from one scope what [`obstacles`] has found free.
+fn hold(state: &mut State, quota: &Quota<'_>, tokens: u64, elapsed: Duration) -> Held {
+    let limits = quota.limits;
+    state.parallel += 1;
+    let minute = limits.counts_minutes().then(|| {
+        state.minute.advance(elapsed);
+        let tokens = tokens.min(limits.tokens_per_minute.unwrap_or(u64::MAX));
+        Reserved { tick: state.minute.add(1, tokens), tokens }
+    });
+    let day = limits.tokens_per_day.map(|limit| {
+        let day = state.day.get_or_insert_with(|| Box::new(Window::new(DAY)));
+        day.advance(elapsed);
+        let tokens = tokens.min(limit);
+        Reserved { tick: day.add(1, tokens), tokens }
+    });
+    let used = state.used(elapsed);
+    Held { key: quota.scope.key(), kind: quota.scope.kind(), limits, minute, day, used }
+}

@@ -1,0 +1,71 @@
+//! How a scope stands against its limits: for headers on every reply and for `GET /v1/limits`.
+
+use std::time::Duration;
+
+use super::{Kind, Limits};
+use crate::domain::scope::ScopeKind;
+
+/// One limit and what is used of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// What is limited.
+    pub kind: Kind,
+    /// The limit.
+    pub limit: u64,
+    /// What is used now: settled amounts, and estimates of what is under way. Above the limit when a
+    /// request used more than it was estimated to.
+    pub used: u64,
+    /// When all of it is free again if nothing more is taken; `None` for parallel requests, which end when
+    /// they end.
+    pub resets_in: Option<Duration>,
+}
+
+impl Room {
+    /// What is left.
+    pub fn remaining(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+}
+
+/// One scope's limits and what is used of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose.
+    pub kind: ScopeKind,
+    /// Its limits.
+    pub limits: Limits,
+    pub(super) used: Used,
+}
+
+/// What a scope has used, and when its windows would be empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Used {
+    pub requests: u64,
+    pub tokens: u64,
+    pub tokens_today: u64,
+    pub parallel: u64,
+    pub requests_reset: Duration,
+    pub tokens_reset: Duration,
+    pub day_reset: Duration,
+}
+
+impl Standing {
+    /// One row for each limit that the scope has.
+    pub fn rooms(&self) -> impl Iterator<Item = Room> {
+        let Used { requests, tokens, tokens_today, parallel, requests_reset, tokens_reset, day_reset } =
+            self.used;
+        [
+            (Kind::Requests, self.limits.requests_per_minute, requests, Some(requests_reset)),
+            (Kind::Tokens, self.limits.tokens_per_minute, tokens, Some(tokens_reset)),
+            (Kind::TokensPerDay, self.limits.tokens_per_day, tokens_today, Some(day_reset)),
+            (Kind::Parallel, self.limits.parallel, parallel, None),
+        ]
+        .into_iter()
+        .filter_map(|(kind, limit, used, resets_in)| Some(Room { kind, limit: limit?, used, resets_in }))
+    }
+
+    /// The row of one limit, if the scope has it.
+    pub fn room(&self, kind: Kind) -> Option<Room> {
+        self.rooms().find(|room| room.kind == kind)
+    }
+}

@@ -1,0 +1,219 @@
+//! Whom a limit or a budget is for: a key, its team, one model under one key, everybody.
+
+use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
+
+/// How many characters of a name an error message repeats.
+const LONGEST_SHOWN: usize = 64;
+
+/// How many characters of a key's hash an error message shows.
+const KEY_PREFIX: usize = 8;
+
+/// What kind of thing it is. The text forms are those of LiteLLM's messages and headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ScopeKind {
+    /// A virtual key, named by its hash.
+    Key,
+    /// The user who owns the key.
+    User,
+    /// The key's team.
+    Team,
+    /// One user inside one team.
+    TeamMember,
+    /// The caller's own customer (`user` in the body).
+    EndUser,
+    /// One model group under one key.
+    ModelPerKey,
+    /// One model group under one user.
+    ModelPerUser,
+    /// One model group under one team.
+    ModelPerTeam,
+    /// One model group under one end user.
+    ModelPerEndUser,
+    /// One deployment.
+    Deployment,
+    /// A tag of the request.
+    Tag,
+    /// The organization of the key or team.
+    Organization,
+    /// A model group, whoever asks.
+    ModelGroup,
+    /// The whole proxy.
+    Global,
+}
+
+impl ScopeKind {
+    /// Its name in messages, headers and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ScopeKind::Key => "api_key",
+            ScopeKind::User => "user",
+            ScopeKind::Team => "team",
+            ScopeKind::TeamMember => "team_member",
+            ScopeKind::EndUser => "end_user",
+            ScopeKind::ModelPerKey => "model_per_key",
+            ScopeKind::ModelPerUser => "model_per_user",
+            ScopeKind::ModelPerTeam => "model_per_team",
+            ScopeKind::ModelPerEndUser => "model_per_end_user",
+            ScopeKind::Deployment => "deployment",
+            ScopeKind::Tag => "tag",
+            ScopeKind::Organization => "organization",
+            ScopeKind::ModelGroup => "model_group",
+            ScopeKind::Global => "global",
+        }
+    }
+}
+
+impl fmt::Display for ScopeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that has limits or budgets, hashed once so that counters are found without looking at text.
+///
+/// The hash is 128 bits under seeds that are drawn at start, so callers who choose their own names (end
+/// users, tags) cannot aim at somebody else's counter. It means nothing outside this process.
+#[derive(Clone)]
+pub struct ScopeId {
+    key: u128,
+    kind: ScopeKind,
+    shown: Arc<str>,
+}
+
+impl ScopeId {
+    /// A scope that one name identifies. A key is named by its hash, never by the key itself.
+    pub fn new(kind: ScopeKind, name: &str) -> Self {
+        ScopeId { key: hashed(kind, &[name]), kind, shown: shown(kind, name, None) }
+    }
+
+    /// A scope that two names identify: `TeamMember` (team, user) or `ModelPerKey` (key hash, group).
+    pub fn pair(kind: ScopeKind, owner: &str, part: &str) -> Self {
+        ScopeId { key: hashed(kind, &[owner, part]), kind, shown: shown(kind, owner, Some(part)) }
+    }
+
+    /// The whole proxy.
+    pub fn global() -> Self {
+        ScopeId::new(ScopeKind::Global, "proxy")
+    }
+
+    /// The same scope seen through one of several budget windows (`1d`, `30d` ...), counted on its own.
+    #[must_use]
+    pub fn within(&self, window: &str) -> Self {
+        let mut key = Hashed::new();
+        key.write(&self.key.to_le_bytes());
+        window.hash(&mut key);
+        ScopeId { key: key.finish128(), kind: self.kind, shown: format!("{}/{window}", self.shown).into() }
+    }
+
+    /// Where its counters are.
+    pub fn key(&self) -> u128 {
+        self.key
+    }
+
+    /// What kind of thing it is.
+    pub fn kind(&self) -> ScopeKind {
+        self.kind
+    }
+
+    /// Its name as callers may read it: short, printable, and only the beginning of a key's hash.
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+}
+
+impl fmt::Debug for ScopeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.shown)
+    }
+}
+
+impl PartialEq for ScopeId {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for ScopeId {}
+
+static SEEDS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+
+/// Two differently seeded 64-bit hashes side by side.
+struct Hashed([std::hash::DefaultHasher; 2]);
+
+impl Hashed {
+    fn new() -> Self {
+        let [first, second] = &*SEEDS;
+        Hashed([first.build_hasher(), second.build_hasher()])
+    }
+
+    fn finish128(&self) -> u128 {
+        let [first, second] = &self.0;
+        u128::from(first.finish()) << 64 | u128::from(second.finish())
+    }
+}
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        let [first, _] = &self.0;
+        first.finish()
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.iter_mut().for_each(|hasher| hasher.write(bytes));
+    }
+}
+
+fn hashed(kind: ScopeKind, names: &[&str]) -> u128 {
+    let mut hasher = Hashed::new();
+    kind.hash(&mut hasher);
+    names.hash(&mut hasher);
+    hasher.finish128()
+}
+
+fn shown(kind: ScopeKind, owner: &str, part: Option<&str>) -> Arc<str> {
+    let mut text = match kind {
+        ScopeKind::Key | ScopeKind::ModelPerKey if owner.chars().nth(KEY_PREFIX).is_some() => {
+            format!("{}...", printable(owner, KEY_PREFIX))
+        }
+        _ => printable(owner, LONGEST_SHOWN),
+    };
+    if let Some(part) = part {
+        text.push(':');
+        text.push_str(&printable(part, LONGEST_SHOWN));
+    }
+    text.into()
+}
+
+fn printable(text: &str, longest: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(longest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_names_meet_and_others_do_not() {
+        let key = ScopeId::new(ScopeKind::Key, "k");
+        assert_eq!(key, ScopeId::new(ScopeKind::Key, "k"));
+        assert_ne!(key, ScopeId::new(ScopeKind::User, "k"));
+        assert_ne!(
+            ScopeId::pair(ScopeKind::TeamMember, "ab", "c"),
+            ScopeId::pair(ScopeKind::TeamMember, "a", "bc")
+        );
+        assert_ne!(key, key.within("1d"));
+        assert_ne!(key.within("7d"), key.within("1d"));
+        assert_eq!(key.within("1d"), ScopeId::new(ScopeKind::Key, "k").within("1d"));
+    }
+
+    #[test]
+    fn a_message_shows_no_hash_and_no_control_characters() {
+        let hash = "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b";
+        assert_eq!(ScopeId::new(ScopeKind::Key, hash).shown(), "88dc28d0...");
+        assert_eq!(ScopeId::pair(ScopeKind::ModelPerKey, hash, "gpt-4o").shown(), "88dc28d0...:gpt-4o");
+        assert_eq!(ScopeId::new(ScopeKind::EndUser, "a\r\nb").shown(), "ab");
+        assert_eq!(ScopeId::new(ScopeKind::Tag, &"x".repeat(500)).shown().len(), LONGEST_SHOWN);
+    }
+}
