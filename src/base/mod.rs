@@ -1,5 +1,6 @@
 //! The ground floor: values and small mechanisms that know nothing of HTTP, providers or actors.
 
+pub mod civil;
 pub mod coarse_clock;
 pub mod deadline;
 pub mod durations;

@@ -1,6 +1,7 @@
 //! What Stagedoor knows and decides, without IO: deployments, routing, reliability, providers, limits, budgets.
 
 pub mod bridge;
+pub mod budget;
 pub mod deployment;
 pub mod limits;
 pub mod prices;

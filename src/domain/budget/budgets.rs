@@ -1,0 +1,302 @@
+//! The accounts of one process, and the one place that takes from them.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::charge::{Charge, Crossing, Held};
+use super::exceeded::{Exceeded, Refused, judge};
+use super::{Cost, Every, Nanos, UnixMs};
+use crate::base::shards::{Locked, Shards};
+use crate::domain::scope::ScopeId;
+
+/// An account that nobody has used for so long is forgotten, milliseconds; the store still knows it.
+const FORGET_AFTER: i64 = 600_000;
+
+/// The budget accounts of one process. Shared by all workers; a call locks the few accounts that it needs
+/// for less than a microsecond and never waits for anything else.
+#[derive(Default)]
+pub struct Budgets {
+    accounts: Shards<State>,
+}
+
+/// One account of a request, with what it allows now.
+#[derive(Debug, Clone, Copy)]
+pub struct Account<'a> {
+    /// Whose.
+    pub scope: &'a ScopeId,
+    /// No more than this in a period; `None` is unlimited, and still counted.
+    pub max: Option<Nanos>,
+    /// From here on somebody should be told.
+    pub soft: Option<Nanos>,
+}
+
+/// What the store says of an account.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Spent in the current period, by the rows that the store has.
+    pub spent: Nanos,
+    /// What rows of this period cost that are not in the store yet (a former process's rows in the spool).
+    /// Looked at for accounts that are new here only; the others know their own rows.
+    pub unstored: Nanos,
+    /// When that period began; rows of requests admitted before are none of its.
+    pub began_at: UnixMs,
+    /// When it ends; `None`: never.
+    pub resets_at: Option<UnixMs>,
+    /// How long the following periods are; `None`: there is none after the next reset.
+    pub every: Option<Every>,
+}
+
+/// How many times an account's rows had been stored when the store was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark(Option<u64>);
+
+/// How an account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Spent in this period, rows that the store does not have yet included.
+    pub spent: Nanos,
+    /// The part of it that the store does not have yet.
+    pub unstored: Nanos,
+    /// Held by requests under way.
+    pub reserved: Nanos,
+    /// When the period ends, if it does.
+    pub resets_at: Option<UnixMs>,
+}
+
+struct State {
+    stored: Nanos,
+    unstored: Nanos,
+    reserved: Nanos,
+    /// Charges under way, those of earlier periods too.
+    open: u64,
+    /// Counts the periods seen; a charge of another one moves no money here.
+    period: u64,
+    /// Rows of requests admitted before belong to earlier periods.
+    began_at: UnixMs,
+    resets_at: Option<UnixMs>,
+    every: Option<Every>,
+    soft: Option<Nanos>,
+    soft_told: bool,
+    confirms: u64,
+    touched: UnixMs,
+}
+
+impl State {
+    fn spent(&self) -> Nanos {
+        self.stored.saturating_add(self.unstored)
+    }
+
+    /// Begins a new period if the last one is over.
+    fn roll(&mut self, now: UnixMs) {
+        self.touched = self.touched.max(now);
+        let Some(reset) = self.resets_at.filter(|reset| *reset <= now) else { return };
+        let began = self.every.map_or(reset, |every| every.latest_reset(reset, now));
+        self.begin(began);
+        self.resets_at = self.every.map(|every| every.next_reset(began));
+    }
+
+    fn begin(&mut self, at: UnixMs) {
+        self.period += 1;
+        self.began_at = at;
+        self.stored = 0;
+        self.unstored = 0;
+        self.reserved = 0;
+        self.soft_told = false;
+    }
+
+    fn standing(&self) -> Standing {
+        let State { unstored, reserved, resets_at, .. } = *self;
+        Standing { spent: self.spent(), unstored, reserved, resets_at }
+    }
+}
+
+impl Budgets {
+    /// No accounts yet.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Holds what a request may cost in every account, or in none. An account must be given once.
+    ///
+    /// # Errors
+    /// [`Refused::NotLoaded`] while accounts are unknown (a free request does not ask for them), or the
+    /// budget that is hardest in the way; of equals the first.
+    pub fn reserve(
+        self: &Arc<Self>,
+        now: UnixMs,
+        cost: Cost,
+        accounts: &[Account<'_>],
+    ) -> Result<Charge, Refused> {
+        let mut locked = self.accounts.lock_all(accounts.iter().map(|account| account.scope.key()));
+        let unknown: SmallVec<[usize; 4]> = (0..)
+            .zip(accounts)
+            .filter(|(_, a)| locked.get(a.scope.key()).is_none())
+            .map(|(n, _)| n)
+            .collect();
+        if !unknown.is_empty() && cost != Cost::Free {
+            return Err(Refused::NotLoaded(unknown));
+        }
+        if let Some(exceeded) = hardest(&mut locked, now, cost, accounts) {
+            return Err(Refused::Exceeded(Box::new(exceeded)));
+        }
+        let amount = cost.reserved();
+        let mut held = Vec::with_capacity(accounts.len());
+        let mut admitted_at = now;
+        for (place, account) in accounts.iter().enumerate() {
+            let key = account.scope.key();
+            let Some(state) = locked.get(key) else { continue };
+            state.reserved = state.reserved.saturating_add(amount);
+            state.open += 1;
+            state.soft = account.soft;
+            // Another worker's clock may have begun the period a moment later than this one's.
+            admitted_at = admitted_at.max(state.began_at);
+            held.push(Held { key, place, period: state.period, amount });
+        }
+        drop(locked);
+        self.sweep(now);
+        Ok(Charge { budgets: Arc::clone(self), held, admitted_at })
+    }
+
+    /// To be taken before the store is asked what an account has spent.
+    pub fn mark(&self, scope: &ScopeId) -> Mark {
+        let mut locked = self.accounts.lock_all([scope.key()]);
+        Mark(locked.get(scope.key()).map(|state| state.confirms))
+    }
+
+    /// Brings what the store says: a new account, or a new truth for a known one (spent elsewhere, another
+    /// duration). What requests of this process hold and have not stored yet stays.
+    ///
+    /// Answers whether it was taken; `false` when rows were stored since the mark: ask the store again.
+    pub fn load(&self, scope: &ScopeId, mark: Mark, now: UnixMs, loaded: Loaded) -> bool {
+        let mut locked = self.accounts.lock_all([scope.key()]);
+        let Loaded { spent, unstored, began_at, resets_at, every } = loaded;
+        let Some(state) = locked.get(scope.key()) else {
+            let state = State {
+                stored: spent,
+                unstored,
+                reserved: 0,
+                open: 0,
+                period: 0,
+                began_at,
+                resets_at,
+                every,
+                soft: None,
+                soft_told: false,
+                confirms: 0,
+                touched: now,
+            };
+            locked.get_or_insert_with(scope.key(), || state);
+            return true;
+        };
+        state.roll(now);
+        if mark != Mark(Some(state.confirms)) {
+            return false;
+        }
+        // The store may not have noticed yet that a period is over; then its sum is of the one before.
+        if resets_at.is_none_or(|resets_at| resets_at > now) {
+            state.stored = spent;
+            state.resets_at = resets_at;
+        }
+        state.every = every;
+        true
+    }
+
+    /// The store has committed rows that cost `amount` together, of requests admitted at `admitted_at` or
+    /// later in the same period. `spent_after` is the sum of that period as of that very commit, so that
+    /// nothing counts twice if the sum was loaded between the commit and this call. To be called in the order
+    /// of the commits.
+    pub fn confirm(&self, scope: &ScopeId, admitted_at: UnixMs, amount: Nanos, spent_after: Nanos) {
+        let mut locked = self.accounts.lock_all([scope.key()]);
+        let Some(state) = locked.get(scope.key()) else { return };
+        state.confirms += 1;
+        if admitted_at < state.began_at {
+            return;
+        }
+        // Rows of a former process may be none of those that this account has counted.
+        state.unstored = state.unstored.saturating_sub(amount).max(0);
+        state.stored = spent_after;
+    }
+
+    /// Begins a new period now, by an operator's wish; resets go on as planned. The store must count rows
+    /// admitted before `now` into the period that is over, too.
+    pub fn reset(&self, scope: &ScopeId, now: UnixMs) {
+        let mut locked = self.accounts.lock_all([scope.key()]);
+        if let Some(state) = locked.get(scope.key()) {
+            state.roll(now);
+            // After every request that was admitted in this very millisecond.
+            state.begin(now.max(state.began_at).saturating_add(1));
+            state.confirms += 1;
+        }
+    }
+
+    /// How an account stands; `None` while it is not loaded.
+    pub fn peek(&self, scope: &ScopeId, now: UnixMs) -> Option<Standing> {
+        let mut locked = self.accounts.lock_all([scope.key()]);
+        let state = locked.get(scope.key())?;
+        state.roll(now);
+        Some(state.standing())
+    }
+
+    /// How many accounts take memory now.
+    pub fn len(&self) -> usize {
+        self.accounts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.accounts.is_empty()
+    }
+
+    /// What a charge held, when it ends: spent for a known price, free again otherwise.
+    pub(super) fn release(&self, held: &[Held], actual: Option<Nanos>) -> SmallVec<[Crossing; 1]> {
+        let mut locked = self.accounts.lock_all(held.iter().map(|held| held.key));
+        let mut crossings = SmallVec::new();
+        for held in held {
+            let Some(state) = locked.get(held.key) else { continue };
+            state.open = state.open.saturating_sub(1);
+            if state.period != held.period {
+                continue;
+            }
+            state.reserved = state.reserved.saturating_sub(held.amount);
+            let before = state.spent();
+            state.unstored = state.unstored.saturating_add(actual.unwrap_or(0));
+            let spent = state.spent();
+            let crossed = state.soft.filter(|soft| before < *soft && spent >= *soft && !state.soft_told);
+            if let Some(soft) = crossed {
+                state.soft_told = true;
+                crossings.push(Crossing { place: held.place, spent, soft });
+            }
+        }
+        crossings
+    }
+
+    fn sweep(&self, now: UnixMs) {
+        let idle = |state: &mut State| {
+            state.open == 0 && state.unstored == 0 && now.saturating_sub(state.touched) > FORGET_AFTER
+        };
+        self.accounts.sweep(u64::try_from(now).unwrap_or(0), idle);
+    }
+}
+
+/// The account that is hardest in the way of a request, if any is.
+fn hardest(
+    locked: &mut Locked<'_, State>,
+    now: UnixMs,
+    cost: Cost,
+    accounts: &[Account<'_>],
+) -> Option<Exceeded> {
+    let mut hardest: Option<Exceeded> = None;
+    for account in accounts {
+        let Some(state) = locked.get(account.scope.key()) else { continue };
+        state.roll(now);
+        let Some(max) = account.max else { continue };
+        let Some(why) = judge(state.spent(), state.reserved, max, cost) else { continue };
+        if hardest.as_ref().is_none_or(|known| why > known.why) {
+            let Standing { spent, reserved, resets_at, .. } = state.standing();
+            let (scope, estimate) = (account.scope.clone(), cost.reserved());
+            hardest = Some(Exceeded { scope, why, max, spent, reserved, estimate, resets_at });
+        }
+    }
+    hardest
+}
