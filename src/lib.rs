@@ -7,6 +7,7 @@ pub mod config;
 pub mod domain;
 pub mod gateway;
 pub mod http;
+pub mod spool;
 pub mod telemetry;
 pub mod upstream;
 pub mod wire;

@@ -21,7 +21,7 @@ pub const LAYERS: &[&[&str]] = &[
     &["http"],
     &["gateway"],
     &["actors"],
-    &["upstream", "store", "redis_link"],
+    &["upstream", "spool", "store", "redis_link"],
     &["config"],
     &["domain"],
     &["wire"],
