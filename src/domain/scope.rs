@@ -173,21 +173,28 @@ fn hashed(kind: ScopeKind, names: &[&str]) -> u128 {
 }
 
 fn shown(kind: ScopeKind, owner: &str, part: Option<&str>) -> Arc<str> {
-    let mut text = match kind {
-        ScopeKind::Key | ScopeKind::ModelPerKey if owner.chars().nth(KEY_PREFIX).is_some() => {
-            format!("{}...", printable(owner, KEY_PREFIX))
-        }
-        _ => printable(owner, LONGEST_SHOWN),
-    };
+    let mut text = String::with_capacity(2 * LONGEST_SHOWN);
+    let hash = matches!(kind, ScopeKind::Key | ScopeKind::ModelPerKey);
+    if hash && owner.chars().nth(KEY_PREFIX).is_some() {
+        push_printable(&mut text, owner, KEY_PREFIX);
+        text.push_str("...");
+    } else {
+        push_printable(&mut text, owner, LONGEST_SHOWN);
+    }
     if let Some(part) = part {
         text.push(':');
-        text.push_str(&printable(part, LONGEST_SHOWN));
+        push_printable(&mut text, part, LONGEST_SHOWN);
     }
     text.into()
 }
 
-fn printable(text: &str, longest: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(longest).collect()
+fn push_printable(to: &mut String, text: &str, longest: usize) {
+    // Nearly all names: no need to look at characters one by one.
+    if text.len() <= longest && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        to.push_str(text);
+    } else {
+        to.extend(text.chars().filter(|c| !c.is_control()).take(longest));
+    }
 }
 
 #[cfg(test)]

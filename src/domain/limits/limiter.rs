@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use smallvec::SmallVec;
 
 use super::refusal::{Refusal, Reset};
-use super::standing::{Standing, Used};
+use super::standing::{Resets, Standing, Used};
 use super::ticket::{End, Held, Reserved, Ticket};
-use super::window::{DAY, MINUTE, NEVER, Window};
+use super::window::{DAY, MINUTE, Moment, NEVER, Window};
 use super::{Kind, Limits, Quota};
-use crate::base::shards::Shards;
+use crate::base::shards::{Locked, Shards};
 
 /// The rate-limit counters of one process. Shared by all workers; a call locks the few counters that it
 /// needs for less than a microsecond and never waits for anything else.
@@ -36,10 +36,10 @@ impl Default for State {
 }
 
 impl State {
-    fn advance(&mut self, elapsed: Duration) {
-        self.minute.advance(elapsed);
+    fn advance(&mut self, now: Moment) {
+        self.minute.advance(now);
         if let Some(day) = &mut self.day {
-            day.advance(elapsed);
+            day.advance(now);
         }
     }
 
@@ -47,17 +47,38 @@ impl State {
         self.parallel == 0 && self.minute.is_empty() && self.day.as_ref().is_none_or(|day| day.is_empty())
     }
 
-    fn used(&self, elapsed: Duration) -> Used {
-        let day = self.day.as_deref();
+    fn used(&self) -> Used {
         Used {
             requests: self.minute.used(Kind::Requests),
             tokens: self.minute.used(Kind::Tokens),
-            tokens_today: day.map_or(0, |day| day.used(Kind::TokensPerDay)),
+            tokens_today: self.day.as_ref().map_or(0, |day| day.used(Kind::TokensPerDay)),
             parallel: self.parallel,
-            requests_reset: self.minute.empty_in(Kind::Requests, elapsed),
-            tokens_reset: self.minute.empty_in(Kind::Tokens, elapsed),
-            day_reset: day.map_or(Duration::ZERO, |day| day.empty_in(Kind::TokensPerDay, elapsed)),
         }
+    }
+
+    fn resets(&self, now: Moment) -> Resets {
+        Resets {
+            requests: self.minute.empty_in(Kind::Requests, now.elapsed),
+            tokens: self.minute.empty_in(Kind::Tokens, now.elapsed),
+            day: self
+                .day
+                .as_ref()
+                .map_or(Duration::ZERO, |day| day.empty_in(Kind::TokensPerDay, now.elapsed)),
+        }
+    }
+
+    /// Whether one more request with so many tokens fits; [`obstacles`] says why it does not.
+    fn fits(&self, limits: &Limits, tokens: u64) -> bool {
+        let tokens = |limit: u64| tokens.clamp(1, limit.max(1));
+        limits.requests_per_minute.is_none_or(|limit| self.minute.fits(Kind::Requests, 1, limit))
+            && limits
+                .tokens_per_minute
+                .is_none_or(|limit| self.minute.fits(Kind::Tokens, tokens(limit), limit))
+            && limits.tokens_per_day.is_none_or(|limit| match &self.day {
+                Some(day) => day.fits(Kind::TokensPerDay, tokens(limit), limit),
+                None => limit > 0,
+            })
+            && limits.parallel.is_none_or(|limit| self.parallel < limit)
     }
 }
 
@@ -88,46 +109,40 @@ impl Limiter {
         tokens: u64,
         quotas: &[Quota<'_>],
     ) -> Result<Ticket, Box<Refusal>> {
-        let elapsed = self.elapsed(now);
+        let now = self.moment(now);
         let quotas = distinct(quotas);
         let mut scopes = self.scopes.lock_all(quotas.iter().map(|quota| quota.scope.key()));
-        let mut worst: Option<(&Quota<'_>, Obstacle)> = None;
-        for quota in &quotas {
-            let mut state = scopes.get(quota.scope.key());
-            if let Some(state) = &mut state {
-                state.advance(elapsed);
-            }
-            for found in obstacles(state.as_deref(), &quota.limits, tokens, elapsed).into_iter().flatten() {
-                if worst.as_ref().is_none_or(|(_, known)| found.reset.outlasts(known.reset)) {
-                    worst = Some((quota, found));
-                }
-            }
-        }
-        if let Some((quota, Obstacle { kind, limit, used, wanted, reset })) = worst {
-            let scope = quota.scope.clone();
-            return Err(Box::new(Refusal { scope, kind, limit, used, wanted, reset }));
-        }
         let mut held = Vec::with_capacity(quotas.len());
         for quota in &quotas {
-            if let Some(state) = scopes.get_or_insert_with(quota.scope.key(), State::default) {
-                held.push(hold(state, quota, tokens, elapsed));
+            let Some(state) = scopes.get_or_insert_with(quota.scope.key(), State::default) else { continue };
+            state.advance(now);
+            if state.fits(&quota.limits, tokens) {
+                held.push(hold(state, quota, tokens, now));
+                continue;
+            }
+            // Everything is still locked: nobody has seen what is undone here.
+            give_back(&mut scopes, &held, End::Cancelled, now);
+            held.clear();
+            if let Some(refusal) = worst(&mut scopes, &quotas, tokens, now) {
+                return Err(Box::new(refusal));
             }
         }
         drop(scopes);
-        self.sweep(elapsed);
+        self.sweep(now);
         Ok(Ticket { limiter: Arc::clone(self), held })
     }
 
     /// How scopes stand, in the given order; takes nothing.
     pub fn peek(&self, now: Instant, quotas: &[Quota<'_>]) -> Vec<Standing> {
-        let elapsed = self.elapsed(now);
+        let now = self.moment(now);
         let mut scopes = self.scopes.lock_all(quotas.iter().map(|quota| quota.scope.key()));
         let stand = |quota: &Quota<'_>| {
-            let used = scopes.get(quota.scope.key()).map(|state| {
-                state.advance(elapsed);
-                state.used(elapsed)
+            let known = scopes.get(quota.scope.key()).map(|state| {
+                state.advance(now);
+                (state.used(), state.resets(now))
             });
-            Standing { kind: quota.scope.kind(), limits: quota.limits, used: used.unwrap_or_default() }
+            let (used, resets) = known.unwrap_or_default();
+            Standing { kind: quota.scope.kind(), limits: quota.limits, used, resets: Some(resets) }
         };
         quotas.iter().map(stand).collect()
     }
@@ -144,43 +159,49 @@ impl Limiter {
 
     /// What a ticket held, when it ends.
     pub(super) fn release(&self, held: &[Held], end: End) {
-        let mut scopes = self.scopes.lock_all(held.iter().map(|held| held.key));
-        for held in held {
-            let Some(state) = scopes.get(held.key) else { continue };
-            state.parallel = state.parallel.saturating_sub(1);
-            if let Some(reserved) = held.minute {
-                self.end(&mut state.minute, reserved, end);
-            }
-            if let (Some(reserved), Some(day)) = (held.day, state.day.as_deref_mut()) {
-                self.end(day, reserved, end);
-            }
-        }
+        let now = match end {
+            End::Used(_, now) => self.moment(now),
+            End::Unknown | End::Cancelled => Moment::new(Duration::ZERO),
+        };
+        give_back(&mut self.scopes.lock_all(held.iter().map(|held| held.key)), held, end, now);
     }
 
-    fn end(&self, window: &mut Window, reserved: Reserved, end: End) {
-        match end {
-            End::Used(tokens, _) if tokens <= reserved.tokens => {
-                window.give_back(reserved.tick, 0, reserved.tokens - tokens);
-            }
-            End::Used(tokens, now) => {
-                window.advance(self.elapsed(now));
-                window.add(0, tokens - reserved.tokens);
-            }
-            End::Unknown => window.give_back(reserved.tick, 0, reserved.tokens),
-            End::Cancelled => window.give_back(reserved.tick, 1, reserved.tokens),
-        }
-    }
-
-    fn sweep(&self, elapsed: Duration) {
-        let now_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        self.scopes.sweep(now_ms, |state| {
-            state.advance(elapsed);
+    fn sweep(&self, now: Moment) {
+        self.scopes.sweep(now.ms, |state| {
+            state.advance(now);
             state.is_idle()
         });
     }
 
-    fn elapsed(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.start)
+    fn moment(&self, now: Instant) -> Moment {
+        Moment::new(now.saturating_duration_since(self.start))
+    }
+}
+
+fn give_back(scopes: &mut Locked<'_, State>, held: &[Held], end: End, now: Moment) {
+    for held in held {
+        let Some(state) = scopes.get(held.key) else { continue };
+        state.parallel = state.parallel.saturating_sub(1);
+        if let Some(reserved) = held.minute {
+            settle(&mut state.minute, reserved, end, now);
+        }
+        if let (Some(reserved), Some(day)) = (held.day, state.day.as_deref_mut()) {
+            settle(day, reserved, end, now);
+        }
+    }
+}
+
+fn settle(window: &mut Window, reserved: Reserved, end: End, now: Moment) {
+    match end {
+        End::Used(tokens, _) if tokens <= reserved.tokens => {
+            window.give_back(reserved.tick, 0, reserved.tokens - tokens);
+        }
+        End::Used(tokens, _) => {
+            window.advance(now);
+            window.add(0, tokens - reserved.tokens);
+        }
+        End::Unknown => window.give_back(reserved.tick, 0, reserved.tokens),
+        End::Cancelled => window.give_back(reserved.tick, 1, reserved.tokens),
     }
 }
 
@@ -192,6 +213,24 @@ fn distinct<'a, 'q>(quotas: &'a [Quota<'q>]) -> SmallVec<[&'a Quota<'q>; 8]> {
         }
     }
     distinct
+}
+
+/// What stands longest in the way, if anything does.
+fn worst(scopes: &mut Locked<'_, State>, quotas: &[&Quota<'_>], tokens: u64, now: Moment) -> Option<Refusal> {
+    let mut worst: Option<(&Quota<'_>, Obstacle)> = None;
+    for quota in quotas {
+        let mut state = scopes.get(quota.scope.key());
+        if let Some(state) = &mut state {
+            state.advance(now);
+        }
+        for found in obstacles(state.as_deref(), &quota.limits, tokens, now.elapsed).into_iter().flatten() {
+            if worst.as_ref().is_none_or(|(_, known)| found.reset.outlasts(known.reset)) {
+                worst = Some((quota, found));
+            }
+        }
+    }
+    let (quota, Obstacle { kind, limit, used, wanted, reset }) = worst?;
+    Some(Refusal { scope: quota.scope.clone(), kind, limit, used, wanted, reset })
 }
 
 /// What stands in the way of one more request with so many tokens.
@@ -237,21 +276,19 @@ fn in_window(
     }
 }
 
-/// Takes from one scope what [`obstacles`] has found free.
-fn hold(state: &mut State, quota: &Quota<'_>, tokens: u64, elapsed: Duration) -> Held {
+/// Takes from one scope what fits.
+fn hold(state: &mut State, quota: &Quota<'_>, tokens: u64, now: Moment) -> Held {
     let limits = quota.limits;
     state.parallel += 1;
     let minute = limits.counts_minutes().then(|| {
-        state.minute.advance(elapsed);
         let tokens = tokens.min(limits.tokens_per_minute.unwrap_or(u64::MAX));
         Reserved { tick: state.minute.add(1, tokens), tokens }
     });
     let day = limits.tokens_per_day.map(|limit| {
         let day = state.day.get_or_insert_with(|| Box::new(Window::new(DAY)));
-        day.advance(elapsed);
+        day.advance(now);
         let tokens = tokens.min(limit);
         Reserved { tick: day.add(1, tokens), tokens }
     });
-    let used = state.used(elapsed);
-    Held { key: quota.scope.key(), kind: quota.scope.kind(), limits, minute, day, used }
+    Held { key: quota.scope.key(), kind: quota.scope.kind(), limits, minute, day, used: state.used() }
 }

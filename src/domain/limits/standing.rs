@@ -15,8 +15,8 @@ pub struct Room {
     /// What is used now: settled amounts, and estimates of what is under way. Above the limit when a
     /// request used more than it was estimated to.
     pub used: u64,
-    /// When all of it is free again if nothing more is taken; `None` for parallel requests, which end when
-    /// they end.
+    /// When all of it is free again if nothing more is taken. `None` for parallel requests, which end when
+    /// they end, and just after a take, when it is the whole span.
     pub resets_in: Option<Duration>,
 }
 
@@ -35,29 +35,35 @@ pub struct Standing {
     /// Its limits.
     pub limits: Limits,
     pub(super) used: Used,
+    pub(super) resets: Option<Resets>,
 }
 
-/// What a scope has used, and when its windows would be empty.
+/// What a scope has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Used {
     pub requests: u64,
     pub tokens: u64,
     pub tokens_today: u64,
     pub parallel: u64,
-    pub requests_reset: Duration,
-    pub tokens_reset: Duration,
-    pub day_reset: Duration,
+}
+
+/// When a scope's windows would be empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Resets {
+    pub requests: Duration,
+    pub tokens: Duration,
+    pub day: Duration,
 }
 
 impl Standing {
     /// One row for each limit that the scope has.
     pub fn rooms(&self) -> impl Iterator<Item = Room> {
-        let Used { requests, tokens, tokens_today, parallel, requests_reset, tokens_reset, day_reset } =
-            self.used;
+        let Used { requests, tokens, tokens_today, parallel } = self.used;
+        let resets = self.resets;
         [
-            (Kind::Requests, self.limits.requests_per_minute, requests, Some(requests_reset)),
-            (Kind::Tokens, self.limits.tokens_per_minute, tokens, Some(tokens_reset)),
-            (Kind::TokensPerDay, self.limits.tokens_per_day, tokens_today, Some(day_reset)),
+            (Kind::Requests, self.limits.requests_per_minute, requests, resets.map(|at| at.requests)),
+            (Kind::Tokens, self.limits.tokens_per_minute, tokens, resets.map(|at| at.tokens)),
+            (Kind::TokensPerDay, self.limits.tokens_per_day, tokens_today, resets.map(|at| at.day)),
             (Kind::Parallel, self.limits.parallel, parallel, None),
         ]
         .into_iter()

@@ -56,7 +56,10 @@ impl Ticket {
 
     /// How its scopes stood just after it was taken, itself included, in the order of its quotas.
     pub fn standings(&self) -> impl Iterator<Item = Standing> {
-        self.held.iter().map(|held| Standing { kind: held.kind, limits: held.limits, used: held.used })
+        self.held.iter().map(|held| {
+            let Held { kind, limits, used, .. } = *held;
+            Standing { kind, limits, used, resets: None }
+        })
     }
 
     fn end(&mut self, end: End) {

@@ -24,14 +24,33 @@ pub const MINUTE: Grain = Grain { tick_ms: 250, ticks: 240 };
 pub const DAY: Grain = Grain { tick_ms: 300_000, ticks: 288 };
 
 impl Grain {
-    /// The tick of a moment, counted from the limiter's start.
-    pub fn tick(self, elapsed: Duration) -> u32 {
-        u32::try_from(elapsed.as_millis() / u128::from(self.tick_ms)).unwrap_or(u32::MAX)
-    }
-
     /// When what was taken in this tick is no longer inside the span.
     fn leaves_at(self, tick: u32) -> Duration {
         Duration::from_millis((u64::from(tick) + u64::from(self.ticks) + 1).saturating_mul(self.tick_ms))
+    }
+}
+
+/// A moment since the limiter's start, and the ticks it lies in: worked out once for all windows.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// Since the start.
+    pub elapsed: Duration,
+    /// The same in milliseconds.
+    pub ms: u64,
+    minute: u32,
+    day: u32,
+}
+
+impl Moment {
+    /// So long after the start.
+    pub fn new(elapsed: Duration) -> Self {
+        let ms = elapsed.as_secs().saturating_mul(1_000).saturating_add(elapsed.subsec_millis().into());
+        let tick = |grain: Grain| u32::try_from(ms / grain.tick_ms).unwrap_or(u32::MAX);
+        Moment { elapsed, ms, minute: tick(MINUTE), day: tick(DAY) }
+    }
+
+    fn tick(self, grain: Grain) -> u32 {
+        if grain.tick_ms == MINUTE.tick_ms { self.minute } else { self.day }
     }
 }
 
@@ -66,8 +85,8 @@ impl Window {
     }
 
     /// Forgets what has left the span.
-    pub fn advance(&mut self, elapsed: Duration) {
-        self.newest = self.newest.max(self.grain.tick(elapsed));
+    pub fn advance(&mut self, now: Moment) {
+        self.newest = self.newest.max(now.tick(self.grain));
         while let Some(oldest) = self.entries.front().filter(|oldest| self.is_out(oldest.tick)) {
             self.requests -= oldest.requests;
             self.tokens -= oldest.tokens;
@@ -112,6 +131,11 @@ impl Window {
         self.tokens -= tokens;
     }
 
+    /// Whether `amount` of a kind fits under `limit` now, as of the last [`Window::advance`].
+    pub fn fits(&self, kind: Kind, amount: u64, limit: u64) -> bool {
+        limit.checked_sub(amount).is_some_and(|room| self.used(kind) <= room)
+    }
+
     /// How long until `amount` of a kind fits under `limit` if nobody else takes anything: zero when it
     /// fits now, [`NEVER`] when it is larger than the limit. As of the last [`Window::advance`].
     pub fn wait(&self, kind: Kind, amount: u64, limit: u64, elapsed: Duration) -> Duration {
@@ -153,12 +177,12 @@ mod tests {
     #[test]
     fn room_comes_back_a_minute_and_less_than_a_tick_later() {
         let mut window = Window::new(MINUTE);
-        window.advance(ms(1_100));
+        window.advance(Moment::new(ms(1_100)));
         window.add(1, 0);
         assert_eq!(window.wait(Kind::Requests, 1, 1, ms(1_100)), ms(60_150));
-        window.advance(ms(61_249));
+        window.advance(Moment::new(ms(61_249)));
         assert_eq!(window.used(Kind::Requests), 1);
-        window.advance(ms(61_250));
+        window.advance(Moment::new(ms(61_250)));
         assert!(window.is_empty());
     }
 
@@ -168,7 +192,7 @@ mod tests {
         let tick = window.add(1, 100);
         window.give_back(tick, 0, 60);
         assert_eq!(window.used(Kind::Tokens), 40);
-        window.advance(ms(70_000));
+        window.advance(Moment::new(ms(70_000)));
         window.add(0, 5);
         window.give_back(tick, 1, 40);
         assert_eq!((window.used(Kind::Requests), window.used(Kind::Tokens)), (0, 5));
@@ -179,9 +203,9 @@ mod tests {
     #[test]
     fn a_clock_that_steps_back_opens_nothing() {
         let mut window = Window::new(MINUTE);
-        window.advance(ms(90_000));
+        window.advance(Moment::new(ms(90_000)));
         window.add(2, 0);
-        window.advance(ms(1));
+        window.advance(Moment::new(ms(1)));
         assert_eq!(window.used(Kind::Requests), 2);
         assert!(!window.wait(Kind::Requests, 1, 2, ms(90_000)).is_zero());
     }
@@ -190,7 +214,7 @@ mod tests {
     fn memory_is_bounded_by_ticks_not_by_requests() {
         let mut window = Window::new(MINUTE);
         for step in 0..200_000 {
-            window.advance(ms(step));
+            window.advance(Moment::new(ms(step)));
             window.add(1, 10);
         }
         assert!(window.entries.len() <= 241, "{}", window.entries.len());
@@ -210,7 +234,7 @@ mod tests {
             };
             for (step, amount) in steps {
                 now += step;
-                window.advance(ms(now));
+                window.advance(Moment::new(ms(now)));
                 let wait = window.wait(Kind::Tokens, amount, limit, ms(now));
                 if wait.is_zero() {
                     window.add(0, amount);
@@ -220,9 +244,9 @@ mod tests {
                 } else {
                     prop_assert!(within(&taken, 60_250, now) + amount > limit, "refused without need");
                     let mut later = window.clone();
-                    later.advance(ms(now) + wait - ms(1));
+                    later.advance(Moment::new(ms(now) + wait - ms(1)));
                     prop_assert!(!later.wait(Kind::Tokens, amount, limit, ms(now) + wait - ms(1)).is_zero());
-                    later.advance(ms(now) + wait);
+                    later.advance(Moment::new(ms(now) + wait));
                     prop_assert!(later.wait(Kind::Tokens, amount, limit, ms(now) + wait).is_zero());
                 }
                 prop_assert!(within(&taken, 60_000, now) <= limit, "a 60-second span over the limit");
