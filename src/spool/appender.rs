@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 
 use super::lane::Lane;
 use super::segment::{self, Live};
-use super::{LONGEST_ROW, Spool, Sync, UnixMs, add, locked, record};
+use super::{Fsync, LONGEST_ROW, Spool, UnixMs, add, locked, record};
 
 /// How long the disk is left alone after it has refused, milliseconds.
 const RETRY_AFTER: u64 = 250;
@@ -117,7 +117,7 @@ impl Appender {
     fn write(&mut self, now: UnixMs, at: UnixMs, row: &[u8]) -> bool {
         self.complete_if_due(now);
         record::encode(&mut self.buffer, at, row);
-        let always = self.spool.settings.sync == Sync::Always;
+        let always = self.spool.settings.sync == Fsync::Always;
         let written = match &self.segment {
             Some(open) => open.live.append(&self.buffer, always),
             None => self.open(now).and_then(|live| live.append(&self.buffer, always)),
@@ -142,7 +142,7 @@ impl Appender {
         let path = spool.settings.dir.join(segment::name(&spool.incarnation, self.worker, number));
         let place = (spool.incarnation.clone(), number);
         let live = Arc::new(Live::create(&*spool.disk, path, place)?);
-        if spool.settings.sync != Sync::Never {
+        if spool.settings.sync != Fsync::Never {
             // The name of a new file has to survive a power cut, too.
             File::open(&spool.settings.dir)?.sync_all()?;
         }

@@ -29,8 +29,12 @@ fn victim() {
         thread::spawn(move || {
             for n in 0.. {
                 let row = format!("{worker}/{n} {}", "x".repeat(n % 700));
-                if appender.append(n as u64, row.as_bytes()).is_ok() {
-                    io::stderr().write_all(format!("{worker}/{n}\n").as_bytes()).unwrap();
+                if appender.append(n as u64, row.as_bytes()).is_err() {
+                    continue;
+                }
+                if io::stderr().write_all(format!("{worker}/{n}\n").as_bytes()).is_err() {
+                    // Whoever wanted to kill this process is gone.
+                    std::process::exit(1);
                 }
             }
         });

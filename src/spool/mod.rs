@@ -2,7 +2,7 @@
 //!
 //! A finished request's row is appended here with one write(2) before the last byte of its answer leaves.
 //! From then on it survives this process: a kill -9 loses nothing that was appended. (A power cut can lose
-//! what the kernel had not written yet; [`Sync`] says how much of that is accepted.) Whoever moves rows to the
+//! what the kernel had not written yet; [`Fsync`] says how much of that is accepted.) Whoever moves rows to the
 //! store reads them in batches and confirms them; until then they stay. Rows come **at least once**: after a
 //! crash some come again, so the store must know a row by its id.
 //!
@@ -58,7 +58,7 @@ pub type UnixMs = u64;
 /// When rows are forced from the kernel's memory to the disk; only a power cut or a kernel crash makes a
 /// difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sync {
+pub enum Fsync {
     /// Whenever the kernel likes, usually within half a minute.
     #[default]
     Never,
@@ -76,7 +76,7 @@ pub struct Settings {
     /// This replica's name, for the names of files.
     pub replica: String,
     /// When rows are forced to disk.
-    pub sync: Sync,
+    pub sync: Fsync,
     /// A segment that has grown to this size is followed by a new one, bytes.
     pub segment_bytes: u64,
     /// So is one of this age.
@@ -91,7 +91,7 @@ impl Settings {
         Settings {
             dir: dir.into(),
             replica: replica.to_string(),
-            sync: Sync::default(),
+            sync: Fsync::default(),
             segment_bytes: 8 << 20,
             segment_age: Duration::from_secs(60),
             memory_bytes: 16 << 20,

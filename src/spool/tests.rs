@@ -222,9 +222,9 @@ fn a_disk_that_heals_while_nobody_asks_is_noticed() {
 #[test]
 fn workers_and_the_reader_work_at_the_same_time() {
     let dir = TempDir::new().unwrap();
-    for sync in [Sync::Never, Sync::Interval(Duration::from_secs(1)), Sync::Always] {
+    for sync in [Fsync::Never, Fsync::Interval(Duration::from_secs(1)), Fsync::Always] {
         let settings = Settings { segment_bytes: 2_000, sync, ..Settings::new(dir.path(), "r") };
-        let each = if sync == Sync::Always { 20 } else { 1_000 };
+        let each = if sync == Fsync::Always { 20 } else { 1_000 };
         let (spool, mut reader) = Spool::open(settings).unwrap();
         let workers: Vec<_> = (0..3)
             .map(|worker| {
