@@ -16,6 +16,9 @@ use super::*;
 const DIR: &str = "STAGEDOOR_TEST_SPOOL_DIR";
 const STORING: &str = "STAGEDOOR_TEST_SPOOL_STORING";
 
+/// What the victim says when it has confirmed a batch.
+const STORED: &str = "stored\n";
+
 /// Not a test of its own: what the victim does. Two workers append for ever and say on stderr what was
 /// acknowledged; with `STORING` a reader moves rows to a file meanwhile.
 #[test]
@@ -50,7 +53,11 @@ fn victim() {
             let row = [id(&String::from_utf8_lossy(row)).as_bytes(), b"\n"].concat();
             stored.write_all(&row).unwrap();
         }
+        let some = !batch.is_empty();
         reader.confirm(batch);
+        if some && io::stderr().write_all(STORED.as_bytes()).is_err() {
+            std::process::exit(1);
+        }
     }
 }
 
@@ -66,8 +73,9 @@ fn command(program: &str, dir: &Path) -> Command {
 
 const VICTIM: [&str; 5] = ["--exact", "spool::crash::victim", "--ignored", "--nocapture", "--test-threads=1"];
 
-/// Kills the victim after so many acknowledged rows and returns all that were.
-fn kill_after(mut victim: Child, rows: usize) -> Vec<String> {
+/// Kills the victim after so many acknowledged rows and confirmed batches; returns all rows acknowledged.
+fn kill_after(mut victim: Child, rows: usize, batches: usize) -> Vec<String> {
+    let mut stored = 0;
     let mut said = BufReader::new(victim.stderr.take().unwrap());
     let mut acknowledged = Vec::new();
     loop {
@@ -76,8 +84,12 @@ fn kill_after(mut victim: Child, rows: usize) -> Vec<String> {
             victim.wait().unwrap();
             return acknowledged;
         }
-        acknowledged.push(line.trim_end().to_string());
-        if acknowledged.len() == rows {
+        if line == STORED {
+            stored += 1;
+        } else {
+            acknowledged.push(line.trim_end().to_string());
+        }
+        if acknowledged.len() >= rows && stored >= batches {
             victim.kill().unwrap();
         }
     }
@@ -89,7 +101,7 @@ fn a_process_killed_while_appending_loses_no_acknowledged_row() {
     let exe = env::current_exe().unwrap();
     for rows in [1, 150, 2_000] {
         let victim = command(exe.to_str().unwrap(), dir.path()).args(VICTIM).spawn().unwrap();
-        let acknowledged = kill_after(victim, rows);
+        let acknowledged = kill_after(victim, rows, 0);
         assert!(acknowledged.len() >= rows);
         let (_spool, mut reader) = Spool::open(Settings::new(dir.path(), "heir")).unwrap();
         let found: Vec<String> = drain(&mut reader).iter().map(|row| id(row).to_string()).collect();
@@ -106,7 +118,7 @@ fn a_process_killed_while_storing_loses_no_acknowledged_row_either() {
     let dir = TempDir::new().unwrap();
     let exe = env::current_exe().unwrap();
     let victim = command(exe.to_str().unwrap(), dir.path()).env(STORING, "1").args(VICTIM).spawn().unwrap();
-    let acknowledged = kill_after(victim, 3_000);
+    let acknowledged = kill_after(victim, 3_000, 20);
     let (_spool, mut reader) = Spool::open(Settings::new(dir.path(), "heir")).unwrap();
     let stored = std::fs::read_to_string(dir.path().join("stored")).unwrap();
     let mut rows: BTreeSet<String> = stored.lines().map(str::to_string).collect();
@@ -123,7 +135,7 @@ fn a_write_that_was_cut_short_leaves_no_torn_record_and_no_gap() {
     // short, the row goes to the next segment.
     let script = format!("trap '' XFSZ; ulimit -f 8; exec '{}' {}", exe.display(), VICTIM.join(" "));
     let victim = command("/bin/sh", dir.path()).args(["-c", &script]).spawn().unwrap();
-    let acknowledged = kill_after(victim, 400);
+    let acknowledged = kill_after(victim, 400, 0);
     let (spool, mut reader) = Spool::open(Settings::new(dir.path(), "heir")).unwrap();
     let rows: BTreeSet<String> = drain(&mut reader).iter().map(|row| id(row).to_string()).collect();
     assert_eq!(acknowledged.iter().filter(|row| !rows.contains(*row)).count(), 0);
