@@ -7,6 +7,7 @@ pub mod durations;
 pub mod error;
 pub mod ewma;
 pub mod ids;
+pub mod money;
 pub mod rng;
 pub mod secret;
 pub mod shards;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::base::secret::Secret;
+use crate::domain::pricing::Price;
 use crate::domain::providers::Provider;
 use crate::domain::reliability::AllowedFails;
 
@@ -147,6 +148,8 @@ pub struct ModelInfo {
     pub input_cost_per_token: Option<f64>,
     /// USD per output token.
     pub output_cost_per_token: Option<f64>,
+    /// What its answers cost; `None` when nothing is known, and for a wildcard, whose models differ.
+    pub price: Option<Arc<Price>>,
     /// Whether the price list says the model takes `response_format: json_schema` natively.
     pub supports_response_schema: bool,
     /// Whether the price list says the model reasons.

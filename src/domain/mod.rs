@@ -1,10 +1,11 @@
-//! What Stagedoor knows and decides, without IO: deployments, routing, reliability, providers, limits, budgets.
+//! What Stagedoor knows and decides, without IO: deployments, routing, reliability, providers, limits, budgets,
+//! prices.
 
 pub mod bridge;
 pub mod budget;
 pub mod deployment;
 pub mod limits;
-pub mod prices;
+pub mod pricing;
 pub mod providers;
 pub mod reliability;
 pub mod routing;

@@ -1,14 +1,14 @@
-//! Token counts from the `usage` objects of the known APIs.
+//! Counts from the `usage` objects of the known APIs, and what is billed elsewhere in an answer.
 //!
-//! OpenAI's chat, completions, embeddings, responses and audio shapes, Anthropic's, and what
+//! OpenAI's chat, completions, embeddings, responses, image and audio shapes, Anthropic's, and what
 //! OpenAI-compatible servers add to them. No tree is built.
 
-use crate::base::usage::Usage;
+use crate::base::usage::{SearchContext, ServiceTier, Units, Usage};
 
-use super::json::Members;
+use super::json::{Elements, Members, member};
+use super::surface::str_of;
 
-/// The counts in the raw JSON of a `usage` object; `None` when it holds no token count (`null`, `{}`,
-/// a duration).
+/// The counts in the raw JSON of a `usage` object; `None` when it counts nothing (`null`, `{}`).
 pub fn usage_of(raw: &str) -> Option<Usage> {
     let mut fields = Fields::default();
     for (key, value) in Members::of(raw) {
@@ -17,10 +17,37 @@ pub fn usage_of(raw: &str) -> Option<Usage> {
     fields.settle()
 }
 
+/// The service tier in the raw JSON of an answer's `service_tier`; the ordinary one for what is no name.
+pub fn tier_of(raw: &str) -> ServiceTier {
+    str_of(raw).map(|name| ServiceTier::of_answer(&name)).unwrap_or_default()
+}
+
+/// How many web searches the raw `output` of the Responses API shows: opened pages are free.
+pub fn searches_of(output: &str) -> u32 {
+    let searches = Elements::of(output).filter(|item| {
+        let action = member(item, "action").and_then(|action| member(action, "type"));
+        member(item, "type") == Some(r#""web_search_call""#)
+            && action.is_none_or(|action| action == r#""search""#)
+    });
+    u32::try_from(searches.count()).unwrap_or(u32::MAX)
+}
+
+/// Milliseconds in a raw number of seconds; providers write it as a string, too.
+pub fn milliseconds(raw: &str) -> Option<u64> {
+    let seconds: f64 = raw.trim_matches('"').parse().ok()?;
+    // A float is cut to a whole number; too large ones become the maximum.
+    (seconds.is_finite() && seconds >= 0.0).then(|| (seconds * 1000.0).round() as u64)
+}
+
 /// A count: a whole number, or a float that some servers write for one.
 fn count(raw: &str) -> Option<u64> {
     // A float is cut to a whole number; negative ones become 0 and too large ones the maximum.
     raw.parse().ok().or_else(|| raw.parse::<f64>().ok().filter(|n| n.is_finite()).map(|n| n as u64))
+}
+
+/// A count that no answer brings beyond four thousand million.
+fn short(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[derive(Default)]
@@ -36,6 +63,17 @@ struct Fields {
     reasoning: u64,
     input_audio: u64,
     output_audio: u64,
+    written_1h: u64,
+    cached_audio: u64,
+    cached_image: u64,
+    input_image: u64,
+    output_image: u64,
+    input_video: u64,
+    output_video: u64,
+    searches: u64,
+    search_context: Option<SearchContext>,
+    tier: ServiceTier,
+    milliseconds: Option<u64>,
 }
 
 impl Fields {
@@ -60,10 +98,29 @@ impl Fields {
                 self.cached = self.cached.max(count(raw).unwrap_or(0));
             }
             "reasoning_tokens" => self.reasoning = self.reasoning.max(count(raw).unwrap_or(0)),
+            "service_tier" => self.tier = tier_of(raw),
+            "seconds" => self.milliseconds = milliseconds(raw),
             "prompt_tokens_details" | "input_tokens_details" | "input_token_details" => self.read_input(raw),
             "completion_tokens_details" | "output_tokens_details" | "output_token_details" => {
                 self.read_output(raw);
             }
+            _ => self.read_extras(key, raw),
+        }
+    }
+
+    /// What single providers bill beside the tokens.
+    fn read_extras(&mut self, key: &str, raw: &str) {
+        let counted = |name| member(raw, name).and_then(count).unwrap_or(0);
+        match key {
+            // Anthropic.
+            "cache_creation" => self.written_1h = counted("ephemeral_1h_input_tokens"),
+            "server_tool_use" => self.searches = self.searches.max(counted("web_search_requests")),
+            // Perplexity: a fee per request, by context, or per search.
+            "search_context_size" => {
+                self.search_context = str_of(raw).and_then(|size| SearchContext::named(&size));
+                self.searches = self.searches.max(1);
+            }
+            "num_search_queries" => self.searches = self.searches.max(count(raw).unwrap_or(0)),
             _ => {}
         }
     }
@@ -77,6 +134,13 @@ impl Fields {
                     self.cache_created = self.cache_created.max(tokens);
                 }
                 "audio_tokens" => self.input_audio = tokens,
+                "image_tokens" => self.input_image = tokens,
+                "video_tokens" => self.input_video = tokens,
+                "cached_tokens_details" => {
+                    let counted = |name| member(raw, name).and_then(count).unwrap_or(0);
+                    self.cached_audio = counted("audio_tokens");
+                    self.cached_image = counted("image_tokens");
+                }
                 _ => {}
             }
         }
@@ -88,6 +152,8 @@ impl Fields {
             match key {
                 "reasoning_tokens" => self.reasoning = self.reasoning.max(tokens),
                 "audio_tokens" => self.output_audio = tokens,
+                "image_tokens" => self.output_image = tokens,
+                "video_tokens" => self.output_video = tokens,
                 _ => {}
             }
         }
@@ -95,7 +161,8 @@ impl Fields {
 
     fn settle(self) -> Option<Usage> {
         let input = self.prompt.or(self.input.map(|input| input.saturating_add(self.beside_input)));
-        if input.is_none() && self.output.is_none() && self.total.is_none() {
+        let tokens = input.is_some() || self.output.is_some() || self.total.is_some();
+        if !tokens && self.milliseconds.is_none() {
             return None;
         }
         let mut output = self.output.unwrap_or(0);
@@ -105,86 +172,30 @@ impl Fields {
         if self.reasoning > 0 && self.total == Some(with_reasoning) {
             output = output.saturating_add(self.reasoning);
         }
+        let (cached, written) = (self.cached.min(prompt), self.cache_created.min(prompt));
         Some(Usage {
             prompt_tokens: prompt,
             completion_tokens: output,
-            cached_tokens: self.cached.min(prompt),
-            cache_creation_tokens: self.cache_created.min(prompt),
+            cached_tokens: cached,
+            cache_creation_tokens: written,
             reasoning_tokens: self.reasoning.min(output),
             input_audio_tokens: self.input_audio.min(prompt),
             output_audio_tokens: self.output_audio.min(output),
+            cache_creation_1h_tokens: self.written_1h.min(written),
+            cached_audio_tokens: short(self.cached_audio.min(cached)),
+            cached_image_tokens: short(self.cached_image.min(cached)),
+            input_image_tokens: short(self.input_image.min(prompt)),
+            output_image_tokens: short(self.output_image.min(output)),
+            input_video_tokens: short(self.input_video.min(prompt)),
+            output_video_tokens: short(self.output_video.min(output)),
+            web_searches: short(self.searches),
+            search_context: self.search_context.unwrap_or_default(),
+            service_tier: self.tier,
+            units: Units { milliseconds: self.milliseconds.unwrap_or(0), ..Units::default() },
             estimated: false,
         })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn openai_chat_with_details() {
-        let usage = usage_of(
-            r#"{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,
-                "prompt_tokens_details":{"cached_tokens":64,"audio_tokens":3},
-                "completion_tokens_details":{"reasoning_tokens":8,"audio_tokens":2}}"#,
-        )
-        .unwrap();
-        assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.total()), (100, 20, 120));
-        assert_eq!((usage.cached_tokens, usage.reasoning_tokens), (64, 8));
-        assert_eq!((usage.input_audio_tokens, usage.output_audio_tokens), (3, 2));
-        assert!(!usage.estimated);
-    }
-
-    #[test]
-    fn embeddings_and_responses() {
-        let embedding = usage_of(r#"{"prompt_tokens":8,"total_tokens":8}"#).unwrap();
-        assert_eq!((embedding.prompt_tokens, embedding.completion_tokens), (8, 0));
-        let response = usage_of(
-            r#"{"input_tokens":36,"input_tokens_details":{"cached_tokens":10},"output_tokens":87,
-                "output_tokens_details":{"reasoning_tokens":7},"total_tokens":123}"#,
-        )
-        .unwrap();
-        assert_eq!((response.prompt_tokens, response.completion_tokens), (36, 87));
-        assert_eq!((response.cached_tokens, response.reasoning_tokens), (10, 7));
-        assert_eq!(usage_of(r#"{"total_tokens":5}"#).unwrap().prompt_tokens, 5);
-    }
-
-    #[test]
-    fn anthropic_counts_cache_beside_the_input() {
-        let usage = usage_of(
-            r#"{"input_tokens":5,"cache_creation_input_tokens":100,"cache_read_input_tokens":50,"output_tokens":7}"#,
-        )
-        .unwrap();
-        assert_eq!((usage.prompt_tokens, usage.completion_tokens), (155, 7));
-        assert_eq!((usage.cached_tokens, usage.cache_creation_tokens), (50, 100));
-    }
-
-    #[test]
-    fn the_same_extras_beside_openai_counts_add_nothing() {
-        let usage =
-            usage_of(r#"{"prompt_tokens":155,"completion_tokens":7,"cache_read_input_tokens":50}"#).unwrap();
-        assert_eq!((usage.prompt_tokens, usage.cached_tokens), (155, 50));
-    }
-
-    #[test]
-    fn compatible_servers_deviate() {
-        let deepseek =
-            usage_of(r#"{"prompt_tokens":9,"completion_tokens":1,"prompt_cache_hit_tokens":4}"#).unwrap();
-        assert_eq!(deepseek.cached_tokens, 4);
-        let xai = usage_of(
-            r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":35,"completion_tokens_details":{"reasoning_tokens":20}}"#,
-        )
-        .unwrap();
-        assert_eq!((xai.completion_tokens, xai.reasoning_tokens), (25, 20));
-        assert_eq!(usage_of(r#"{"prompt_tokens":3.0,"completion_tokens":-1.0}"#).unwrap().prompt_tokens, 3);
-    }
-
-    #[test]
-    fn nothing_counted_is_no_usage() {
-        for raw in ["null", "{}", "7", r#"{"type":"duration","seconds":3}"#, r#"{"prompt_tokens":null}"#, "{"]
-        {
-            assert_eq!(usage_of(raw), None, "{raw}");
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,12 @@
 //! What is known of the model: from `model_info`, price overrides, and the price list.
 
+use std::sync::Arc;
+
 use super::Parts;
 use crate::config::keys;
 use crate::config::scope::{Scope, nearest};
 use crate::domain::deployment::ModelInfo;
-use crate::domain::prices;
+use crate::domain::pricing::{self, Adjust, Model, Price, PriceBook};
 
 /// Reads `model_info` and fills in from the price list what it leaves open.
 pub fn read(parts: &Parts<'_>, provider: &str, model: &str) -> ModelInfo {
@@ -14,10 +16,6 @@ pub fn read(parts: &Parts<'_>, provider: &str, model: &str) -> ModelInfo {
     let overrides =
         params.entries().iter().filter(|entry| keys::is_price(&entry.key) && !entry.node.is_null());
     raw.extend(overrides.map(|entry| (entry.key.clone(), entry.node.to_json())));
-    let price = |key: &str| {
-        let own = params.number(key);
-        own.or_else(|| info.number(key))
-    };
     let max_tokens = info.count("max_tokens");
     let flag = |key: &str| info.bool(key).unwrap_or(false);
     let mut known = ModelInfo {
@@ -25,14 +23,33 @@ pub fn read(parts: &Parts<'_>, provider: &str, model: &str) -> ModelInfo {
         base_model: info.text("base_model"),
         max_input_tokens: info.count("max_input_tokens"),
         max_output_tokens: info.count("max_output_tokens").or(max_tokens),
-        input_cost_per_token: price("input_cost_per_token"),
-        output_cost_per_token: price("output_cost_per_token"),
+        input_cost_per_token: None,
+        output_cost_per_token: None,
         supports_response_schema: flag("supports_response_schema"),
         supports_reasoning: flag("supports_reasoning"),
+        price: None,
         raw,
     };
-    prices::fill(&mut known, provider, model);
+    known.price = price(parts, &known, provider, model);
+    pricing::fill(&mut known, PriceBook::shipped(), provider, model);
     known
+}
+
+/// The deployment's price, resolved here once. A price that is none is told where it stands.
+fn price(parts: &Parts<'_>, known: &ModelInfo, provider: &str, model: &str) -> Option<Arc<Price>> {
+    let of = Model { provider, model, base_model: known.base_model.as_deref(), own: &known.raw };
+    match pricing::resolve(PriceBook::shipped(), &of, Adjust::default()) {
+        Ok(price) => price.map(Arc::new),
+        Err(problems) => {
+            for problem in problems {
+                let field = parts.params.get(&problem.field).or_else(|| parts.info.get(&problem.field));
+                if let Some(field) = field {
+                    field.error(problem.message);
+                }
+            }
+            None
+        }
+    }
 }
 
 /// The mode, unless it is one of the labels that mean nothing here.

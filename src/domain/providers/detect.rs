@@ -2,7 +2,7 @@
 
 use super::provider::Provider;
 use super::table;
-use crate::domain::prices;
+use crate::domain::pricing::{self, PriceBook};
 
 /// Starts of bare model names and whose they are. The first match counts.
 const STARTS: &[(&str, &str)] = &[
@@ -99,7 +99,7 @@ fn bare_owner(model: &str) -> Option<&'static str> {
         return Some("openai");
     }
     let by_shape = STARTS.iter().find(|(start, _)| model.starts_with(start)).map(|(_, owner)| *owner);
-    by_shape.or_else(|| prices::owner_of(model))
+    by_shape.or_else(|| pricing::owner_of(PriceBook::shipped(), model))
 }
 
 /// `o1`, `o3-mini`, `o4-mini-2025-04-16`: an `o`, digits, then nothing or a dash.

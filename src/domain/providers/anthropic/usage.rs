@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::fields::Object;
-use crate::base::usage::Usage;
+use crate::base::usage::{ServiceTier, Usage};
 
 /// Characters of a text that make about one token.
 const CHARS_PER_TOKEN: u64 = 4;
@@ -14,10 +14,13 @@ pub(super) struct Counts {
     seen: bool,
     input: u64,
     written: u64,
+    /// Part of `written`: kept for an hour.
+    written_1h: u64,
     read: u64,
     output: u64,
     thinking: Option<u64>,
     server_tools: Option<Value>,
+    tier: ServiceTier,
 }
 
 impl Counts {
@@ -35,6 +38,11 @@ impl Counts {
                 *count = tokens;
             }
         }
+        let hour = usage.get("cache_creation").and_then(|split| split.get("ephemeral_1h_input_tokens"));
+        self.written_1h = hour.and_then(Value::as_u64).unwrap_or(self.written_1h);
+        if let Some(tier) = usage.get("service_tier").and_then(Value::as_str) {
+            self.tier = ServiceTier::of_answer(tier);
+        }
         let details = usage.get("output_tokens_details").and_then(|details| details.get("thinking_tokens"));
         self.thinking = details.and_then(Value::as_u64).or(self.thinking);
         if let Some(server_tools) = usage.get("server_tool_use").filter(|value| value.is_object()) {
@@ -50,9 +58,17 @@ impl Counts {
             completion_tokens: self.output,
             cached_tokens: self.read,
             cache_creation_tokens: self.written,
+            cache_creation_1h_tokens: self.written_1h.min(self.written),
             reasoning_tokens: self.thinking.unwrap_or_else(|| tokens_of(thinking)).min(self.output),
+            web_searches: self.searches(),
+            service_tier: self.tier,
             ..Usage::default()
         })
+    }
+
+    fn searches(&self) -> u32 {
+        let searches = self.server_tools.as_ref().and_then(|tools| tools.get("web_search_requests"));
+        searches.and_then(Value::as_u64).and_then(|count| u32::try_from(count).ok()).unwrap_or(0)
     }
 
     /// The usage of a stream that broke off after `produced` characters, before its final count.
@@ -107,6 +123,17 @@ mod tests {
         let usage = counts.usage(0).unwrap();
         assert_eq!((usage.prompt_tokens, usage.completion_tokens, usage.total()), (23, 6, 29));
         assert_eq!(counts.shown(&usage)["prompt_tokens_details"]["text_tokens"], 11);
+    }
+
+    #[test]
+    fn what_costs_more_than_tokens_do_is_kept() {
+        let mut counts = Counts::default();
+        counts.update(&json!({"input_tokens": 1, "cache_creation_input_tokens": 9, "service_tier": "batch",
+            "cache_creation": {"ephemeral_5m_input_tokens": 4, "ephemeral_1h_input_tokens": 5}}));
+        counts.update(&json!({"output_tokens": 6, "server_tool_use": {"web_search_requests": 3}}));
+        let usage = counts.usage(0).unwrap();
+        assert_eq!((usage.cache_creation_tokens, usage.cache_creation_1h_tokens), (9, 5));
+        assert_eq!((usage.web_searches, usage.service_tier), (3, ServiceTier::Batch));
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub struct ChoiceFacts {
     pub finished: bool,
     /// Bytes of text, reasoning, refusal, audio and tool calls.
     pub output_bytes: u64,
+    /// Whether it cites the web: the sign of a search in models that search by themselves.
+    pub searched: bool,
 }
 
 impl ChoiceFacts {
@@ -24,10 +26,10 @@ impl ChoiceFacts {
                 "finish_reason" => facts.finished = !matches!(value, "null" | "\"\""),
                 "text" => facts.output_bytes += weight(value),
                 "delta" | "message" => {
-                    facts.output_bytes += Members::of(value)
-                        .filter(|(name, _)| *name != "role")
-                        .map(|(_, value)| weight(value))
-                        .sum::<u64>();
+                    for (name, value) in Members::of(value).filter(|(name, _)| *name != "role") {
+                        facts.output_bytes += weight(value);
+                        facts.searched |= name == "annotations" && value.contains("\"url_citation\"");
+                    }
                 }
                 _ => {}
             }
@@ -67,5 +69,8 @@ mod tests {
         assert!(facts(r#"{"delta":{"tool_calls":[{"index":0}]},"finish_reason":""}"#).2 > 0);
         assert_eq!(facts(r#"{"text":"ab","index":2,"finish_reason":"stop"}"#), (2, true, 2));
         assert_eq!(facts("7"), (0, false, 0));
+        let cites = r#"{"message":{"content":"x","annotations":[{"type":"url_citation"}]}}"#;
+        assert!(ChoiceFacts::of(cites).searched);
+        assert!(!ChoiceFacts::of(r#"{"message":{"content":"url_citation","annotations":[]}}"#).searched);
     }
 }

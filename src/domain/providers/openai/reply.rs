@@ -13,7 +13,7 @@ use crate::domain::deployment::Deployment;
 use crate::domain::providers::upstream_error;
 use crate::wire::json;
 use crate::wire::surface::{self, SurfaceError};
-use crate::wire::usage::usage_of;
+use crate::wire::usage::{searches_of, tier_of, usage_of};
 
 /// A success reply that is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,9 @@ struct Seen {
     usage: Option<Range<usize>>,
     error: Option<Range<usize>>,
     object: Option<Range<usize>>,
+    tier: Option<Range<usize>>,
+    choices: Option<Range<usize>>,
+    output: Option<Range<usize>>,
 }
 
 /// The reply to show, with `shown_model` in place of the upstream's `model` (where there is one), and its
@@ -61,6 +64,9 @@ pub fn restamp(body: Bytes, shown_model: &str) -> Result<(Bytes, Option<Usage>),
         "usage" => seen.usage = Some(value),
         "error" => seen.error = Some(value),
         "object" => seen.object = Some(value),
+        "service_tier" => seen.tier = Some(value),
+        "choices" => seen.choices = Some(value),
+        "output" => seen.output = Some(value),
         _ => {}
     })
     .map_err(InvalidReply::NotJson)?;
@@ -70,12 +76,36 @@ pub fn restamp(body: Bytes, shown_model: &str) -> Result<(Bytes, Option<Usage>),
     if raw(&seen.error).is_some_and(|raw| raw != "null") || raw(&seen.object) == Some(r#""error""#) {
         return Err(InvalidReply::Error(text.to_string()));
     }
-    let usage = raw(&seen.usage).and_then(usage_of);
+    let usage = raw(&seen.usage)
+        .and_then(usage_of)
+        .map(|usage| billed(usage, raw(&seen.tier), raw(&seen.choices), raw(&seen.output)));
     let shown = match seen.model {
         Some(span) => with_model(text, span, shown_model),
         None => text.into_bytes(),
     };
     Ok((shown, usage))
+}
+
+/// Adds what is billed and stands outside of `usage`: the service tier, and web searches.
+fn billed(mut usage: Usage, tier: Option<&str>, choices: Option<&str>, output: Option<&str>) -> Usage {
+    if let Some(tier) = tier {
+        usage.service_tier = tier_of(tier);
+    }
+    if usage.web_searches == 0 {
+        usage.web_searches = match (output, choices) {
+            (Some(output), _) => searches_of(output),
+            (None, Some(choices)) => u32::from(cites(choices)),
+            (None, None) => 0,
+        };
+    }
+    usage
+}
+
+/// Whether a choice cites what a web search has found.
+fn cites(choices: &str) -> bool {
+    // Most answers do not even have the word.
+    memchr::memmem::find(choices.as_bytes(), b"url_citation").is_some()
+        && json::Elements::of(choices).any(|choice| super::chunk::ChoiceFacts::of(choice).searched)
 }
 
 /// The text with the model's name at `span` replaced; without a copy where it is the same.
@@ -95,6 +125,7 @@ fn with_model(text: ByteString, span: Range<usize>, shown_model: &str) -> Bytes 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::usage::ServiceTier;
     use crate::domain::providers::testing::{OPENAI, deployment};
 
     fn bytes(text: &str) -> Bytes {
@@ -107,6 +138,19 @@ mod tests {
         let (shown, usage) = restamp(bytes(reply), "my \"group\"").unwrap();
         assert_eq!(shown, bytes(&reply.replace("\"gpt-4o-2024\"", "\"my \\\"group\\\"\"")));
         assert_eq!(usage.unwrap().total(), 3);
+    }
+
+    #[test]
+    fn the_bill_is_read_from_the_whole_reply() {
+        let usage = |reply: &str| restamp(bytes(reply), "g").unwrap().1.unwrap();
+        let chat = usage(
+            r#"{"choices":[{"message":{"annotations":[{"type":"url_citation"}]}}],"service_tier":"flex","usage":{"prompt_tokens":1}}"#,
+        );
+        assert_eq!((chat.service_tier, chat.web_searches), (ServiceTier::Flex, 1));
+        let response = usage(
+            r#"{"output":[{"type":"web_search_call"},{"type":"web_search_call"}],"service_tier":"default","usage":{"input_tokens":1}}"#,
+        );
+        assert_eq!((response.service_tier, response.web_searches), (ServiceTier::Standard, 2));
     }
 
     #[test]

@@ -10,13 +10,13 @@ use bytes::{BufMut, BytesMut};
 use super::REPLY_DEPTH;
 use super::stream::{End, Fed, pass_on};
 use crate::base::error::{Error, Kind};
-use crate::base::usage::Usage;
+use crate::base::usage::{ServiceTier, Usage};
 use crate::domain::deployment::Deployment;
 use crate::domain::providers::upstream_error;
 use crate::wire::json;
 use crate::wire::sse::Event;
 use crate::wire::surface::{Edits, Surface};
-use crate::wire::usage::usage_of;
+use crate::wire::usage::{searches_of, tier_of, usage_of};
 
 /// One stream of the Responses API.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct ResponsesStream {
     deployment: Arc<Deployment>,
     shown: String,
     usage: Option<Usage>,
+    tier: Option<ServiceTier>,
+    searches: u32,
     content: bool,
     output_bytes: u64,
     id: Option<String>,
@@ -39,6 +41,8 @@ impl ResponsesStream {
             deployment,
             shown: json::quoted(shown_model),
             usage: None,
+            tier: None,
+            searches: 0,
             content: false,
             output_bytes: 0,
             id: None,
@@ -99,6 +103,8 @@ impl ResponsesStream {
             match name {
                 "model" => model = Some(value),
                 "id" if self.id.is_none() => self.id = crate::wire::surface::str_of(value).map(Into::into),
+                "service_tier" if value != "null" => self.tier = Some(tier_of(value)),
+                "output" => self.searches = searches_of(value),
                 "usage" => self.usage = usage_of(value).or(self.usage),
                 "error" if type_ == "response.failed" && value != "null" => {
                     self.failure = Some(upstream_error::in_band(&self.deployment, value));
@@ -137,9 +143,13 @@ impl ResponsesStream {
         self.failure.as_ref()
     }
 
-    /// The usage the provider gave, with the terminal event.
+    /// The usage the provider gave, with the terminal event; its tier and searches stand beside it there.
     pub fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.usage.map(|usage| Usage {
+            service_tier: self.tier.unwrap_or(usage.service_tier),
+            web_searches: usage.web_searches.max(self.searches),
+            ..usage
+        })
     }
 
     /// Whether a part of the answer has been passed on.
@@ -195,6 +205,15 @@ mod tests {
         assert_eq!(stream.usage().unwrap().total(), 4);
         assert_eq!((stream.id(), stream.upstream_model()), (Some("resp_1"), Some("gpt-4o-1")));
         assert!(stream.content_delivered());
+    }
+
+    #[test]
+    fn the_bill_stands_in_the_terminal_event() {
+        let (_, stream, _) = run(
+            "data: {\"type\":\"response.completed\",\"response\":{\"service_tier\":\"priority\",\"output\":[{\"type\":\"web_search_call\"}],\"usage\":{\"input_tokens\":3}}}\n\n",
+        );
+        let usage = stream.usage().unwrap();
+        assert_eq!((usage.service_tier, usage.web_searches), (ServiceTier::Priority, 1));
     }
 
     #[test]

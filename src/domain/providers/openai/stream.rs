@@ -13,13 +13,13 @@ use smallvec::SmallVec;
 use super::REPLY_DEPTH;
 use super::chunk::ChoiceFacts;
 use crate::base::error::{Error, Kind};
-use crate::base::usage::Usage;
+use crate::base::usage::{ServiceTier, Usage};
 use crate::domain::deployment::Deployment;
 use crate::domain::providers::upstream_error;
 use crate::wire::json::{self, Elements};
 use crate::wire::sse::Event;
 use crate::wire::surface::{Edits, Surface};
-use crate::wire::usage::usage_of;
+use crate::wire::usage::{tier_of, usage_of};
 
 /// More choices than this are passed on, but not followed one by one.
 const MAX_CHOICES: usize = 256;
@@ -67,6 +67,9 @@ pub struct ChatStream {
     /// Index of each choice seen, and whether it is finished.
     choices: SmallVec<[(u32, bool); 2]>,
     usage: Option<Usage>,
+    tier: Option<ServiceTier>,
+    /// Whether an answer cites the web.
+    searched: bool,
     /// The usage chunk, kept until the end so that it comes once and last.
     held: Option<Bytes>,
     content: bool,
@@ -86,6 +89,8 @@ impl ChatStream {
             expected: options.choices.max(1),
             choices: SmallVec::new(),
             usage: None,
+            tier: None,
+            searched: false,
             held: None,
             content: false,
             output_bytes: 0,
@@ -129,6 +134,10 @@ impl ChatStream {
             self.id = surface.str("id").map(|id| id.into_owned());
             self.upstream_model = surface.str("model").map(|model| model.into_owned());
         }
+        // The first chunks may say `auto`; the last word is what is billed.
+        if let Some(tier) = surface.get("service_tier").filter(|raw| *raw != "null") {
+            self.tier = Some(tier_of(tier));
+        }
         let mut edits = Edits::new();
         edits.replace("model", self.shown.as_str());
         let raw_usage = surface.get("usage").filter(|raw| *raw != "null");
@@ -160,6 +169,7 @@ impl ChatStream {
         for choice in Elements::of(choices) {
             any = true;
             let facts = ChoiceFacts::of(choice);
+            self.searched |= facts.searched;
             self.output_bytes = self.output_bytes.saturating_add(facts.output_bytes);
             let known = self.choices.iter_mut().find(|(index, _)| *index == facts.index);
             if let Some((_, finished)) = known {
@@ -215,9 +225,13 @@ impl ChatStream {
         !self.choices.is_empty() && self.choices.iter().all(|(_, finished)| *finished)
     }
 
-    /// The last usage the provider gave.
+    /// The last usage the provider gave, with the service tier and the search that stand outside of it.
     pub fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.usage.map(|usage| Usage {
+            service_tier: self.tier.unwrap_or(usage.service_tier),
+            web_searches: usage.web_searches.max(u32::from(self.searched)),
+            ..usage
+        })
     }
 
     /// Whether a part of the answer has been passed on.
