@@ -121,6 +121,24 @@ num_retries: 4
 }
 
 #[test]
+fn a_price_that_is_none_is_told_and_not_shown() {
+    let lines = "model: gpt-4o\napi_key: k\ninput_cost_per_token: sk-canary\noutput_cost_per_second: -1\n\
+                 output_cost_per_tokn: 1";
+    assert_eq!(
+        report(&with_params(lines)),
+        [
+            "error: c.yaml:6 model_list[0].litellm_params.input_cost_per_token: must be a decimal number",
+            "error: c.yaml:7 model_list[0].litellm_params.output_cost_per_second: must not be negative",
+            "warning: c.yaml:8 model_list[0].litellm_params.output_cost_per_tokn: unknown price, it has no effect",
+        ]
+    );
+    let priced =
+        one("model: my\napi_base: http://x\ncustom_llm_provider: openai\ninput_cost_per_token: 1e-06");
+    assert_eq!(priced.info.input_cost_per_token, Some(1e-6));
+    assert!(priced.info.price.is_some_and(|price| !price.is_free()));
+}
+
+#[test]
 fn parameters_that_are_no_defaults_are_named() {
     let text =
         with_params("model: gpt-4o\nmock_response: x\nmax_token: 5\nstream: true\nmy_own: 1\ntimout: 3");

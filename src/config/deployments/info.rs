@@ -16,6 +16,12 @@ pub fn read(parts: &Parts<'_>, provider: &str, model: &str) -> ModelInfo {
     let overrides =
         params.entries().iter().filter(|entry| keys::is_price(&entry.key) && !entry.node.is_null());
     raw.extend(overrides.map(|entry| (entry.key.clone(), entry.node.to_json())));
+    for scope in [params, info] {
+        let prices = scope.entries().iter().filter(|entry| keys::is_price(&entry.key));
+        for unknown in prices.filter(|entry| !pricing::is_price(&entry.key) && !entry.node.is_null()) {
+            scope.field(unknown).warn("unknown price, it has no effect");
+        }
+    }
     let max_tokens = info.count("max_tokens");
     let flag = |key: &str| info.bool(key).unwrap_or(false);
     let mut known = ModelInfo {

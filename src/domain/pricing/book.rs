@@ -39,6 +39,8 @@ pub struct PriceBook {
     text: Cow<'static, str>,
     /// Where each model's object stands in the text.
     index: OnceLock<HashMap<Box<str>, Range<usize>>>,
+    /// Names with the size of an image in them, a few among thousands.
+    sized: OnceLock<Box<[Box<str>]>>,
 }
 
 impl fmt::Debug for PriceBook {
@@ -50,7 +52,8 @@ impl fmt::Debug for PriceBook {
 impl PriceBook {
     /// The list that comes with the program. Costs nothing until a model is looked up.
     pub fn shipped() -> &'static PriceBook {
-        static BOOK: PriceBook = PriceBook { text: Cow::Borrowed(SHIPPED), index: OnceLock::new() };
+        static BOOK: PriceBook =
+            PriceBook { text: Cow::Borrowed(SHIPPED), index: OnceLock::new(), sized: OnceLock::new() };
         &BOOK
     }
 
@@ -80,7 +83,12 @@ impl PriceBook {
             problems.sort_by(|a, b| (&a.model, &a.field).cmp(&(&b.model, &b.field)));
             return Err(problems);
         }
-        Ok(PriceBook { text: Cow::Owned(text), index: OnceLock::from(index) })
+        Ok(PriceBook { text: Cow::Owned(text), index: OnceLock::from(index), sized: OnceLock::new() })
+    }
+
+    /// The whole list, as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// How many models it has.
@@ -101,6 +109,15 @@ impl PriceBook {
     /// All entries: name and JSON, in no order.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         self.index().iter().filter_map(|(name, range)| Some((&**name, self.text.get(range.clone())?)))
+    }
+
+    /// The entries whose names hold the size of an image (`hd/1024-x-1024/dall-e-3`).
+    pub(super) fn sized(&self) -> impl Iterator<Item = (&str, &str)> {
+        let names = self.sized.get_or_init(|| {
+            let names = self.index().keys().filter(|name| name.contains("-x-"));
+            names.cloned().collect()
+        });
+        names.iter().filter_map(|name| Some((&**name, self.entry(name)?)))
     }
 
     fn index(&self) -> &HashMap<Box<str>, Range<usize>> {

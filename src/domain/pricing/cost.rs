@@ -33,6 +33,8 @@ pub struct Cost {
     /// Whether the provider charges something besides that has no price here: a web search. The total is too
     /// low then, which must be shown.
     pub partial: bool,
+    /// Whether it stands on counts that are estimated, the length of speech among them.
+    pub estimated: bool,
 }
 
 /// What `usage` costs at `price`; `None` when what was counted has no price. It is never 0 for want of one.
@@ -40,7 +42,7 @@ pub struct Cost {
 /// Tokens win where a model has prices for tokens and for another unit and the provider counted tokens.
 /// Everything is added up exactly and rounded once, halves up.
 pub fn cost(price: &Price, usage: &Usage) -> Option<Cost> {
-    let mut bill = Bill::default();
+    let mut bill = Bill { estimated: usage.estimated, ..Bill::default() };
     let tokens = usage.total() > 0;
     let row = price.row(usage.service_tier, usage.prompt_tokens).filter(|_| tokens);
     if let Some(row) = row {
@@ -63,6 +65,7 @@ struct Bill {
     /// Something that was counted has a price.
     priced: bool,
     partial: bool,
+    estimated: bool,
 }
 
 impl Bill {
@@ -125,6 +128,7 @@ impl Bill {
         }
         if instead && let Some(second) = prices.second.filter(|_| units.milliseconds > 0) {
             self.priced = true;
+            self.estimated |= units.characters > 0;
             input = input.plus(second.share(units.milliseconds, 1000));
         }
         self.input = self.input.plus(input);
@@ -160,6 +164,7 @@ impl Bill {
             reasoning: part(self.reasoning),
             tools: part(self.tools),
             partial: self.partial,
+            estimated: self.estimated,
             ..Cost::default()
         };
         let (discount, margin) = price.adjust.on(exact);

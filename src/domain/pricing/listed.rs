@@ -26,13 +26,6 @@ pub struct ListedModel {
     pub supports_reasoning: bool,
 }
 
-impl ListedModel {
-    /// What the list says of this very name (`gpt-4o`, `azure/gpt-4o`).
-    pub fn exact(book: &PriceBook, name: &str) -> Option<Self> {
-        serde_json::from_str(book.entry(name)?).ok()
-    }
-}
-
 /// The JSON of a model's entry: under its base model's name, else `provider/model`, else the model's name.
 ///
 /// Fine-tuned models (`ft:gpt-4o:org::id`) are found under the model they were made from.

@@ -16,6 +16,9 @@ pub use audio::{Heard, heard};
 /// Documents that one search of a rerank covers (Cohere bills by it, and others list their prices by it).
 const DOCUMENTS_A_SEARCH: usize = 100;
 
+/// How fast speech goes: 150 words of six characters a minute.
+const SPOKEN_CHARACTERS_A_SECOND: u64 = 15;
+
 /// What a request announces that will be billed by something else than tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -30,7 +33,12 @@ pub fn of_request(endpoint: Endpoint, request: &Surface) -> Asked {
     let field = |name| request.get(name);
     let units = match endpoint {
         Endpoint::Images => images_asked(request),
-        Endpoint::Speech => Units { characters: characters(request), ..Units::default() },
+        Endpoint::Speech => {
+            let characters = characters(request);
+            // Providers do not tell the length of what was spoken; models billed by it get this guess.
+            let milliseconds = characters.saturating_mul(1000) / SPOKEN_CHARACTERS_A_SECOND;
+            Units { characters, milliseconds, ..Units::default() }
+        }
         Endpoint::Rerank => {
             let documents = Elements::of(field("documents").unwrap_or_default()).count();
             let queries = short(documents.div_ceil(DOCUMENTS_A_SEARCH).max(1));

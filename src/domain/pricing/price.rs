@@ -60,11 +60,6 @@ impl Price {
         rates.chain(images).chain(self.units.all()).all(nothing) && self.adjust.adds_nothing()
     }
 
-    /// Whether tokens are priced.
-    pub fn prices_tokens(&self) -> bool {
-        !self.rows.is_empty()
-    }
-
     /// What an ordinary input and output token cost; `None` when tokens have no price.
     pub fn per_token(&self) -> Option<(Atto, Atto)> {
         self.rows.first().map(|row| (row.rates.input, row.rates.output))

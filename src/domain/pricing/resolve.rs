@@ -54,6 +54,13 @@ pub fn resolve(book: &PriceBook, of: &Model<'_>, adjust: Adjust) -> Result<Optio
         return Ok(Price::new(&own, Box::default(), mode, adjust));
     }
     let mut sheet = entry.map_or_else(Sheet::default, listed_sheet);
+    if sheet == Sheet::default()
+        && mode == Some("moderation")
+        && entry.is_some_and(|one| owner(one) == "openai")
+    {
+        // OpenAI's moderation is free; the list lists it without saying so.
+        let _ = sheet.read("input_cost_per_token", "0");
+    }
     sheet.overlay(own);
     let images = image_prices(book, of, entry.is_some(), mode);
     let mode = mode.or(if images.is_empty() { None } else { Some("image_generation") });
@@ -70,7 +77,7 @@ fn listed_sheet(entry: &str) -> Sheet {
 }
 
 /// The entries of a model's generated images by size and quality: `provider/quality/size/model`, of which
-/// provider and quality may be left out. Looked for where they can be: the whole list has to be read for it.
+/// provider and quality may be left out.
 fn image_prices(book: &PriceBook, of: &Model<'_>, found: bool, mode: Option<&str>) -> Box<[ImagePrice]> {
     if found && !matches!(mode, Some("image_generation" | "image_edit")) {
         return Box::default();
@@ -89,7 +96,7 @@ fn image_prices(book: &PriceBook, of: &Model<'_>, found: bool, mode: Option<&str
         let units = crate::base::usage::Units { image_size: size, ..Default::default() };
         Some(ImagePrice { size, quality, price: one.units.image(&units, false)? })
     };
-    book.entries().filter_map(price).collect()
+    book.sized().filter_map(price).collect()
 }
 
 #[cfg(test)]

@@ -48,6 +48,16 @@ fn tokens_win_over_another_way_to_bill_the_same() {
 }
 
 #[test]
+fn estimates_are_marked() {
+    let by_length = own(json!({"output_cost_per_second": 1}));
+    let units = Units { characters: 30, milliseconds: 2000, ..Units::default() };
+    let usage = Usage { units, ..Usage::default() };
+    assert!(cost(&by_length, &usage).unwrap().estimated);
+    assert!(!cost(&own(json!({"input_cost_per_character": 1})), &usage).unwrap().estimated);
+    assert!(cost(&by_length, &Usage { estimated: true, ..Usage::default() }).unwrap().estimated);
+}
+
+#[test]
 fn contradicting_counts_bill_each_token_once() {
     let price =
         own(json!({"input_cost_per_token": 1, "output_cost_per_token": 1, "input_cost_per_audio_token": 1}));
@@ -150,6 +160,21 @@ proptest! {
         let total = |counts| cost(&price, &usage_of(counts, tier)).map(|bill| bill.total);
         if let (Some(less), Some(more)) = (total(&counts), total(&larger)) {
             prop_assert!(less <= more, "{less} > {more}");
+        }
+    }
+
+    #[test]
+    fn nor_is_a_close_one_for_text(price in models(), counts in counts(), tier in tiers()) {
+        let [text, cached, written, _, _, _, out, reasoning, ..] = counts;
+        let usage = usage_of(&[text, cached, written, 0, 0, 0, out, reasoning, 0, 0, 0, 0], tier);
+        let demand = Demand {
+            prompt_tokens: usage.prompt_tokens,
+            max_output_tokens: Some(usage.completion_tokens),
+            tier: Some(tier),
+            ..Demand::default()
+        };
+        if let Some(bill) = cost(&price, &usage) {
+            prop_assert!(bill.total <= estimate(&price, &demand));
         }
     }
 

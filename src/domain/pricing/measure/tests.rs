@@ -33,7 +33,8 @@ fn images() {
 
 #[test]
 fn spoken_characters_are_code_points() {
-    assert_eq!(units(Endpoint::Speech, r#"{"input":"Gr\u00fc\u00dfe, 世界"}"#, "").characters, 9);
+    let spoken = units(Endpoint::Speech, r#"{"input":"Gr\u00fc\u00dfe, 世界"}"#, "");
+    assert_eq!((spoken.characters, spoken.milliseconds), (9, 600));
 }
 
 #[test]

@@ -116,6 +116,14 @@ fn azures_filter_chunks_and_comments_pass() {
 }
 
 #[test]
+fn the_last_word_on_the_tier_and_a_search_are_billed() {
+    let input = "data: {\"service_tier\":\"auto\",\"choices\":[{\"index\":0,\"delta\":{\"annotations\":[{\"type\":\"url_citation\"}]}}]}\n\n\
+        data: {\"service_tier\":\"priority\",\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n";
+    let usage = run(input, false, 1).stream.usage().unwrap();
+    assert_eq!((usage.service_tier, usage.web_searches), (ServiceTier::Priority, 1));
+}
+
+#[test]
 fn errors_inside_keep_what_they_say() {
     let failed = run(
         "data: {\"error\":{\"message\":\"m\",\"type\":\"t\",\"param\":\"p\",\"code\":\"rate_limit_exceeded\"}}\n\n",
