@@ -8,6 +8,7 @@ pub mod domain;
 pub mod gateway;
 pub mod http;
 pub mod spool;
+pub mod store;
 pub mod telemetry;
 pub mod upstream;
 pub mod wire;

@@ -4,6 +4,8 @@
 pub mod bridge;
 pub mod budget;
 pub mod deployment;
+pub mod keys;
+pub mod ledger;
 pub mod limits;
 pub mod pricing;
 pub mod providers;

@@ -1,0 +1,195 @@
+//! One finished request, as the ledger keeps it.
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{id_ms, new_id};
+use crate::base::ids::sha256_hex;
+use crate::domain::keys::JsonMap;
+
+/// The longest name, bytes. PostgreSQL refuses index entries above 2.7 kB, and an entry has up to six names.
+const LONGEST_NAME: usize = 256;
+
+fn fit(name: &mut String) {
+    if name.contains('\0') {
+        *name = name.replace('\0', "\u{fffd}");
+    }
+    if name.len() > LONGEST_NAME {
+        let hash = sha256_hex(name);
+        let kept = name.floor_char_boundary(LONGEST_NAME - hash.len() - 1);
+        name.truncate(kept);
+        name.push('~');
+        name.push_str(&hash);
+    }
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// With an answer.
+    #[default]
+    Success,
+    /// Without one.
+    Failure,
+}
+
+impl Status {
+    /// Its name in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Status::Success => "success",
+            Status::Failure => "failure",
+        }
+    }
+
+    /// The status of that name.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Status::Success, Status::Failure].into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// One finished request. Empty texts mean that there was none.
+///
+/// Its serde form is the spool's: names are short to read and every field has a default, so that rows written by
+/// an older program are readable.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LedgerRow {
+    /// Ours, unique, with the moment of admission inside ([`new_id`]).
+    pub id: String,
+    /// When the request was admitted, milliseconds since 1970. It decides the day and the budget period that the
+    /// row counts into.
+    pub started_ms: i64,
+    /// When the first token went out.
+    pub first_token_ms: Option<i64>,
+    /// When it ended.
+    pub ended_ms: i64,
+    /// What the provider called its answer.
+    pub response_id: String,
+    /// What the caller was told as its call's id.
+    pub call_id: String,
+    /// `acompletion`, `aembedding` ...
+    pub call_type: String,
+    /// Hash of the virtual key, or the literal for the master key.
+    pub key_hash: String,
+    /// The key's name at that time.
+    pub key_alias: String,
+    /// The key's user.
+    pub user_id: String,
+    /// The key's team.
+    pub team_id: String,
+    /// The key's or the team's organization.
+    pub organization_id: String,
+    /// The caller's customer.
+    pub end_user: String,
+    /// Tags of key, team and request, without repetition.
+    pub tags: Vec<String>,
+    /// Model as the deployment calls it (`openai/gpt-4o`).
+    pub model: String,
+    /// The deployment that answered.
+    pub model_id: String,
+    /// The group that was asked for.
+    pub model_group: String,
+    /// `openai`, `anthropic` ...
+    pub provider: String,
+    /// Where it was sent.
+    pub api_base: String,
+    /// What it cost, nano-dollars.
+    pub spend_nanos: i64,
+    /// All input tokens.
+    pub prompt_tokens: i64,
+    /// All output tokens.
+    pub completion_tokens: i64,
+    /// Input tokens from the provider's cache.
+    pub cached_tokens: i64,
+    /// Input tokens written to the provider's cache.
+    pub cache_write_tokens: i64,
+    /// Output tokens of reasoning.
+    pub reasoning_tokens: i64,
+    /// The counts are ours, not the provider's.
+    pub estimated: bool,
+    /// The model has no price: `spend_nanos` is 0 for want of one.
+    pub unpriced: bool,
+    /// How it ended.
+    pub status: Status,
+    /// Name of the kind of error.
+    pub error_class: String,
+    /// HTTP status or code of the error.
+    pub error_code: String,
+    /// The sentence that the caller read.
+    pub error_message: String,
+    /// Whether the response cache answered; `None`: it was not asked.
+    pub cache_hit: Option<bool>,
+    /// The response cache's key.
+    pub cache_key: String,
+    /// The caller's address.
+    pub requester_ip: String,
+    /// The session that it belongs to.
+    pub session_id: String,
+    /// `input_cost`, `output_cost` ... in nano-dollars.
+    pub cost_breakdown: JsonMap,
+    /// Everything else worth showing.
+    pub metadata: JsonMap,
+}
+
+impl LedgerRow {
+    /// A row with an id of its own for a request that was admitted at `started_ms`.
+    pub fn new(started_ms: i64) -> Self {
+        LedgerRow { id: new_id(started_ms), started_ms, ended_ms: started_ms, ..LedgerRow::default() }
+    }
+
+    /// The row with names short enough for an index, and without characters that a database cannot keep. A name
+    /// that is cut ends with a hash of the whole, so that two of them stay two.
+    #[must_use]
+    pub fn fitted(mut self) -> Self {
+        let names = [
+            &mut self.response_id,
+            &mut self.call_id,
+            &mut self.session_id,
+            &mut self.call_type,
+            &mut self.key_hash,
+            &mut self.key_alias,
+            &mut self.user_id,
+            &mut self.team_id,
+            &mut self.organization_id,
+            &mut self.end_user,
+            &mut self.model,
+            &mut self.model_id,
+            &mut self.model_group,
+            &mut self.provider,
+        ];
+        names.into_iter().chain(&mut self.tags).for_each(fit);
+        if let Some(ms) = id_ms(&self.id) {
+            self.started_ms = ms;
+        }
+        self
+    }
+
+    /// Input and output together.
+    pub fn total_tokens(&self) -> i64 {
+        self.prompt_tokens.saturating_add(self.completion_tokens)
+    }
+
+    /// How long it took, milliseconds.
+    pub fn duration_ms(&self) -> i64 {
+        self.ended_ms.saturating_sub(self.started_ms).max(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_and_stay_different() {
+        let row = |end: &str| LedgerRow {
+            end_user: format!("{}{end}", "ü".repeat(3_000)),
+            user_id: "a\0b".into(),
+            ..LedgerRow::new(1_795_249_500_123)
+        };
+        let (one, other) = (row("1").fitted(), row("2").fitted());
+        assert!(one.end_user.len() <= LONGEST_NAME && one.end_user != other.end_user);
+        assert_eq!(one.user_id, "a\u{fffd}b");
+        assert_eq!(one.clone().fitted(), one);
+    }
+}

@@ -1,0 +1,193 @@
+//! Rows enter the ledger: each once, however often it comes, and with it everything that it adds to.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::session::{Access, Session, pieces, tuples};
+use super::{Store, StoreError, Value, accounts, keys, ledger_row, parts};
+use crate::domain::keys::EndUser;
+use crate::domain::keys::reset::Calendar;
+use crate::domain::ledger::{
+    AccountId, AccountKind, Charge, LedgerRow, Sums, Total, accounts_of, day_of, id_ms, totals_of,
+};
+
+impl Store {
+    /// Writes rows in one transaction; those whose id is already there change nothing. New ones add to the
+    /// accounts of their owners, to the totals of their day, and make their end user known. Answers how many were
+    /// new. After an `Unavailable` the same rows can be given again, whether or not they were written.
+    ///
+    /// # Errors
+    /// `Invalid` when an id is none of ours; when the database is not there.
+    pub async fn append(&self, rows: Vec<LedgerRow>) -> Result<usize, StoreError> {
+        if rows.iter().any(|row| id_ms(&row.id).is_none()) {
+            return Err(StoreError::invalid("a ledger row has an id that was not made here"));
+        }
+        let mut seen = HashSet::new();
+        let rows = rows.into_iter().map(LedgerRow::fitted);
+        let mut rows: Vec<LedgerRow> = rows.filter(|row| seen.insert(row.id.clone())).collect();
+        rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let (calendar, known) = (self.calendar(), std::sync::Arc::clone(&self.0.parts));
+        let new = known.missing(rows.iter().map(|row| day_of(row.started_ms)));
+        let made = new.clone();
+        let written = self.long(Access::Write, move |session| {
+            parts::ensure(session, &new)?;
+            write(session, &rows, &calendar)
+        });
+        match written.await {
+            Ok(count) => {
+                known.remember(&made);
+                Ok(count)
+            }
+            Err(error) => {
+                // A part may have been dropped by another replica meanwhile.
+                known.forget();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> Result<usize, StoreError> {
+    let new = insert(session, rows)?;
+    let rows: Vec<&LedgerRow> = rows.iter().filter(|row| new.contains(&row.id)).collect();
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let charges = charges(session, &rows)?;
+    let ids: Vec<AccountId> = charges.keys().cloned().collect();
+    let mut accounts = accounts::load(session, &ids)?;
+    for (id, charges) in charges {
+        let account = accounts.entry(id).or_default();
+        charges.into_iter().for_each(|charge| account.charge(calendar, charge));
+    }
+    accounts::save(session, &accounts)?;
+    add_totals(session, &totals_of(rows.iter().copied()))?;
+    know_end_users(session, &rows)?;
+    Ok(rows.len())
+}
+
+/// Inserts the rows that are not there; answers their ids.
+fn insert(session: &mut dyn Session, rows: &[LedgerRow]) -> Result<HashSet<String>, StoreError> {
+    let mut new = HashSet::new();
+    for piece in pieces(rows) {
+        let sql = format!(
+            "INSERT INTO stagedoor_ledger ({}) VALUES {} ON CONFLICT (day, id) DO NOTHING RETURNING id",
+            ledger_row::COLUMNS.join(", "),
+            tuples(piece.len(), ledger_row::COLUMNS.len())
+        );
+        let mut parameters = Vec::with_capacity(piece.len() * ledger_row::COLUMNS.len());
+        for row in piece {
+            parameters.extend(ledger_row::values(row)?);
+        }
+        new.extend(session.query(&sql, &parameters)?.iter().map(|row| row.text(0)));
+    }
+    Ok(new)
+}
+
+/// What these rows do to which accounts: those that every row names, and the windows of their keys and teams. A
+/// replaced key's rows are charged to the key that replaced it.
+pub(super) fn charges(
+    session: &mut dyn Session,
+    rows: &[&LedgerRow],
+) -> Result<BTreeMap<AccountId, Vec<Charge>>, StoreError> {
+    let distinct = |name: fn(&LedgerRow) -> &str| {
+        let names: HashSet<&str> = rows.iter().map(|row| name(row)).filter(|name| !name.is_empty()).collect();
+        let mut names: Vec<&str> = names.into_iter().collect();
+        names.sort_unstable();
+        names
+    };
+    let hashes = distinct(|row| &row.key_hash);
+    let replaced = keys::replaced(session, &hashes)?;
+    let current: Vec<&str> =
+        hashes.iter().map(|hash| replaced.get(*hash).map_or(*hash, String::as_str)).collect();
+    let mut windows: HashMap<(AccountKind, String), Vec<AccountId>> = HashMap::new();
+    let of_keys = accounts::windows(session, AccountKind::KeyWindow, &current)?;
+    let of_teams = accounts::windows(session, AccountKind::TeamWindow, &distinct(|row| &row.team_id))?;
+    for id in of_keys.into_iter().chain(of_teams) {
+        let owner = if id.kind == AccountKind::KeyWindow { AccountKind::Key } else { AccountKind::Team };
+        windows.entry((owner, id.owner.clone())).or_default().push(id);
+    }
+    let mut charges: BTreeMap<AccountId, Vec<Charge>> = BTreeMap::new();
+    for row in rows {
+        for mut id in accounts_of(row) {
+            if matches!(id.kind, AccountKind::Key | AccountKind::KeyModel)
+                && let Some(new) = replaced.get(&id.owner)
+            {
+                id.owner.clone_from(new);
+            }
+            let further = windows.get(&(id.kind, id.owner.clone())).filter(|_| id.part.is_empty());
+            for window in further.into_iter().flatten() {
+                charges.entry(window.clone()).or_default().push(Charge::of(row));
+            }
+            charges.entry(id).or_default().push(Charge::of(row));
+        }
+    }
+    Ok(charges)
+}
+
+fn add_totals(session: &mut dyn Session, totals: &[Total]) -> Result<(), StoreError> {
+    const WIDTH: usize = 8 + Sums::LEN;
+    for piece in pieces(totals) {
+        let sql = format!(
+            "INSERT INTO stagedoor_totals AS t (day, kind, owner, key_hash, model_group, model, provider, call_type,
+                 spend, prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens,
+                 requests, successes, failures, cache_hits, duration_ms)
+             VALUES {}
+             ON CONFLICT (kind, owner, day, key_hash, model_group, model, provider, call_type) DO UPDATE SET
+                 spend = t.spend + excluded.spend,
+                 prompt_tokens = t.prompt_tokens + excluded.prompt_tokens,
+                 completion_tokens = t.completion_tokens + excluded.completion_tokens,
+                 cached_tokens = t.cached_tokens + excluded.cached_tokens,
+                 cache_write_tokens = t.cache_write_tokens + excluded.cache_write_tokens,
+                 reasoning_tokens = t.reasoning_tokens + excluded.reasoning_tokens,
+                 requests = t.requests + excluded.requests,
+                 successes = t.successes + excluded.successes,
+                 failures = t.failures + excluded.failures,
+                 cache_hits = t.cache_hits + excluded.cache_hits,
+                 duration_ms = t.duration_ms + excluded.duration_ms",
+            tuples(piece.len(), WIDTH)
+        );
+        let mut parameters: Vec<Value> = Vec::with_capacity(piece.len() * WIDTH);
+        for Total { key, sums } in piece {
+            parameters.extend([key.day.into(), key.kind.as_str().into()]);
+            let names =
+                [&key.owner, &key.key_hash, &key.model_group, &key.model, &key.provider, &key.call_type];
+            parameters.extend(names.into_iter().map(Value::from));
+            parameters.extend(sums.to_array().into_iter().map(Value::from));
+        }
+        session.execute(&sql, &parameters)?;
+    }
+    Ok(())
+}
+
+fn know_end_users(session: &mut dyn Session, rows: &[&LedgerRow]) -> Result<(), StoreError> {
+    let first: BTreeMap<&str, i64> = rows
+        .iter()
+        .filter(|row| !row.end_user.is_empty())
+        .map(|row| (row.end_user.as_str(), row.ended_ms))
+        .collect();
+    let first: Vec<(&str, i64)> = first.into_iter().collect();
+    for piece in pieces(&first) {
+        let mut parameters: Vec<Value> = Vec::with_capacity(piece.len() * 7);
+        for (name, ms) in piece {
+            let (user_id, at) = ((*name).to_string(), *ms);
+            let user = EndUser { user_id, created_at_ms: at, updated_at_ms: at, ..EndUser::default() };
+            let version = 0;
+            parameters.extend([
+                Value::from(*name),
+                "".into(),
+                false.into(),
+                at.into(),
+                at.into(),
+                version.into(),
+                super::value::json(&user)?,
+            ]);
+        }
+        let sql = format!(
+            "INSERT INTO stagedoor_end_users (id, part, blocked, created_ms, updated_ms, version, doc) VALUES {}
+             ON CONFLICT (id, part) DO NOTHING",
+            tuples(piece.len(), 7)
+        );
+        session.execute(&sql, &parameters)?;
+    }
+    Ok(())
+}
