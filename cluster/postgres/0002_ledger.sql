@@ -87,3 +87,16 @@ CREATE TABLE stagedoor_folded (
     period_start BIGINT NOT NULL,
     PRIMARY KEY (kind, owner, part)
 );
+
+-- The first day from which no row has left.
+CREATE TABLE stagedoor_folded_until (
+    one BIGINT PRIMARY KEY,
+    day BIGINT NOT NULL
+);
+
+-- Parts that have left the ledger and are being counted before they are dropped, and how far that has come.
+CREATE TABLE stagedoor_leaving (
+    name TEXT PRIMARY KEY,
+    after_day BIGINT NOT NULL,
+    after_id TEXT NOT NULL
+);

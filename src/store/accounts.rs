@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::session::{Access, Session, pieces, places, tuples};
 use super::{Row, Store, StoreError, Value};
+use crate::domain::keys::Limits;
 use crate::domain::keys::reset::Calendar;
 use crate::domain::ledger::{Account, AccountId, AccountKind};
 
@@ -253,6 +254,34 @@ pub(super) fn set_windows(
             }
             account.set_every(calendar, Some(length), now_ms);
         })?;
+    }
+    Ok(())
+}
+
+/// Gives an owner's budgets of single models their periods, and takes them from those that have none any more.
+pub(super) fn set_model_periods(
+    session: &mut dyn Session,
+    kind: Option<AccountKind>,
+    owner: &str,
+    limits: Option<&Limits>,
+    calendar: &Calendar,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let kind = match kind {
+        Some(AccountKind::Key) => AccountKind::KeyModel,
+        Some(AccountKind::Team) => AccountKind::TeamModel,
+        Some(AccountKind::User) => AccountKind::UserModel,
+        _ => return Ok(()),
+    };
+    let wanted: BTreeMap<&str, &str> = limits.map(Limits::model_periods).into_iter().flatten().collect();
+    for known in windows(session, kind, &[owner])? {
+        if !wanted.contains_key(known.part.as_str()) {
+            change(session, &known, |account| account.set_every(calendar, None, now_ms))?;
+        }
+    }
+    for (model, every) in wanted {
+        let id = AccountId::pair(kind, owner, model);
+        change(session, &id, |account| account.set_every(calendar, Some(every), now_ms))?;
     }
     Ok(())
 }

@@ -291,6 +291,7 @@ fn follow<E: Entity>(
         let lengths: Vec<&str> = windows.iter().map(|window| window.budget_duration.as_str()).collect();
         accounts::set_windows(session, kind, id, &lengths, calendar, now_ms)?;
     }
+    accounts::set_model_periods(session, E::KIND, id, row.limits(), calendar, now_ms)?;
     if E::KIND != Some(AccountKind::Budget) {
         return Ok(());
     }

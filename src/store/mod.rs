@@ -8,20 +8,20 @@
 
 mod accounts;
 mod append;
-// mod audit;
+mod audit;
 mod auth;
 mod entity;
 mod error;
 mod find;
 mod keys;
 mod ledger_row;
-// mod logs;
+mod logs;
 mod migrate;
 mod owners;
 mod parts;
 mod postgres;
-// mod reports;
-// mod retention;
+mod reports;
+mod retention;
 mod session;
 mod settings;
 mod sqlite;
@@ -39,15 +39,15 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-// pub use audit::Difference;
+pub use audit::Difference;
 pub use auth::Grant;
 pub use entity::Entity;
 pub use error::{StoreError, StoreErrorKind};
 pub use find::{Find, Page, Test};
 pub use keys::DeletedKey;
+pub use logs::{LogFind, LogSort};
 pub use owners::Transaction;
-// pub use logs::{LogFind, LogSort};
-// pub use reports::{GroupBy, ReportFilter, ReportRow};
+pub use reports::{GroupBy, ReportFilter, ReportRow};
 pub use settings::Setting;
 pub use url::Target;
 pub use value::{Row, Value};
@@ -97,6 +97,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
 
+/// What is to be done with a connection; more than once when another transaction was in the way.
 type Job<T> = Box<dyn Fn(&mut dyn Session) -> Result<T, StoreError> + Send>;
 
 impl Store {

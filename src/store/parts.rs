@@ -1,4 +1,4 @@
-//! The ledger's parts in PostgreSQL: one for each seven days, made before a row needs it, dropped whole.
+//! The ledger's parts in PostgreSQL: one for each seven days, made before a row needs it, taken out whole.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -82,13 +82,17 @@ pub(super) fn before(session: &mut dyn Session, day: i64) -> Result<Vec<i64>, St
     Ok(parts)
 }
 
-/// Drops a part. It waits two seconds for readers at most; the next clean-up tries again.
-pub(super) fn drop(session: &mut dyn Session, part: i64) -> Result<(), StoreError> {
-    session.script(&format!("SET LOCAL lock_timeout = '2s'; DROP TABLE IF EXISTS {}", name(part)))
+/// Takes a part out of the ledger and gives it another name. It waits two seconds for readers at most; the next
+/// clean-up tries again.
+pub(super) fn detach(session: &mut dyn Session, part: i64, aside: &str) -> Result<(), StoreError> {
+    let name = name(part);
+    session.script(&format!(
+        "SET LOCAL lock_timeout = '2s';
+         ALTER TABLE stagedoor_ledger DETACH PARTITION {name}; ALTER TABLE {name} RENAME TO {aside}"
+    ))
 }
 
-/// Whether a part has no rows any more.
-pub(super) fn is_empty(session: &mut dyn Session, part: i64) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM stagedoor_ledger WHERE day >= $1 AND day < $2 LIMIT 1";
-    Ok(session.query(sql, &[(part * DAYS).into(), ((part + 1) * DAYS).into()])?.is_empty())
+/// The first day of the part that `day` is in.
+pub(super) fn first_day(day: i64) -> i64 {
+    day.div_euclid(DAYS) * DAYS
 }

@@ -26,6 +26,16 @@ pub struct Limits {
     pub model_max_budget: JsonMap,
 }
 
+impl Limits {
+    /// The models with budgets of their own that begin anew, and after how long.
+    pub fn model_periods(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.model_max_budget.iter().filter_map(|(model, budget)| {
+            let every = budget.get("budget_duration").or_else(|| budget.get("time_period"))?;
+            Some((model.as_str(), every.as_str()?))
+        })
+    }
+}
+
 /// One of several budgets that hold at the same time over different lengths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {

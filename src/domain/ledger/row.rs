@@ -15,8 +15,9 @@ fn fit(name: &mut String) {
     }
     if name.len() > LONGEST_NAME {
         let hash = sha256_hex(name);
-        let kept = name.floor_char_boundary(LONGEST_NAME - hash.len() - 1);
-        name.truncate(kept);
+        let longest = LONGEST_NAME - hash.len() - 1;
+        let kept = (0..=longest).rev().find(|end| name.is_char_boundary(*end));
+        name.truncate(kept.unwrap_or_default());
         name.push('~');
         name.push_str(&hash);
     }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use self::session::PostgresSession;
 use super::url::PostgresTarget;
-use super::{Access, Session, StoreError};
+use super::{Access, Job, Session, StoreError};
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -42,14 +42,6 @@ impl Postgres {
     /// Prepares the pool; the first connection is made by the first job.
     pub fn start(target: PostgresTarget, connections: usize) -> Result<Self, StoreError> {
         let connections = target.connections.unwrap_or(connections).max(1);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .max_blocking_threads(connections + 2)
-            .thread_name("store-postgres")
-            .thread_keep_alive(Duration::from_secs(60))
-            .enable_all()
-            .build()
-            .map_err(|cause| StoreError::unavailable(format!("no threads for the database: {cause}")))?;
         let mut config = target.config.clone();
         config.connect_timeout(CONNECT).keepalives_idle(SILENT).tcp_user_timeout(SILENT);
         if config.get_application_name().is_none() {
@@ -70,6 +62,15 @@ impl Postgres {
             .recycle_timeout(Some(CONNECT))
             .build()
             .map_err(|cause| StoreError::defect(format!("the pool cannot be built: {cause}")))?;
+        // Last: a runtime must not be dropped where a store may be made.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(connections + 2)
+            .thread_name("store-postgres")
+            .thread_keep_alive(Duration::from_secs(60))
+            .enable_all()
+            .build()
+            .map_err(|cause| StoreError::unavailable(format!("no threads for the database: {cause}")))?;
         Ok(Postgres { pool, permits: Arc::new(Semaphore::new(connections)), runtime: Some(runtime) })
     }
 
@@ -79,7 +80,7 @@ impl Postgres {
         access: Access,
         deadline: Instant,
         ready: Arc<std::sync::atomic::AtomicBool>,
-        job: Box<dyn Fn(&mut dyn Session) -> Result<T, StoreError> + Send>,
+        job: Job<T>,
     ) -> Result<T, StoreError> {
         let Some(runtime) = &self.runtime else { return Err(StoreError::unavailable("the store is closed")) };
         // A permit for each connection: no more jobs than can run ever sit on a thread.

@@ -1,7 +1,14 @@
 //! What the store promises, once for SQLite in memory, SQLite in a file and PostgreSQL.
 
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod identities;
+#[cfg(test)]
 mod ledger;
+#[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod server;
 
 use super::{Store, StoreOptions};

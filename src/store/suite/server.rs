@@ -61,10 +61,14 @@ impl Server {
         for line in BufReader::new(keeper.stdout.take().unwrap()).lines() {
             let line = line.unwrap();
             if line == "ready" {
-                return Server { keeper, folder, bin, port };
+                break;
             }
             said = format!("{said}{line}\n");
         }
+        if keeper.try_wait().unwrap().is_none() && said.is_empty() {
+            return Server { keeper, folder, bin, port };
+        }
+        keeper.wait().unwrap();
         panic!("PostgreSQL did not start:\n{said}");
     }
 
@@ -95,6 +99,22 @@ impl Server {
         let status =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
         assert!(status.success(), "pg_ctl {action} failed");
+    }
+
+    /// Lets it serve TLS with this certificate.
+    pub fn serve_tls(&self, certificate: &str, key: &str) {
+        let data = self.folder.join("data");
+        let script = "umask 077; printf %s \"$1\" >\"$0/server.crt\"; printf %s \"$2\" >\"$0/server.key\"; \
+                      echo 'ssl = on' >>\"$0/postgresql.conf\"";
+        let mut command = as_owner(&data);
+        let command = command.args(["bash", "-c", script]).arg(&data).args([certificate, key]);
+        assert!(command.status().unwrap().success());
+        self.control("restart");
+    }
+
+    /// The same as [`Server::url`], by name instead of address.
+    pub fn url_by_name(&self, database: &str) -> String {
+        self.url(database).replace("127.0.0.1", "localhost")
     }
 
     /// Stops all of its processes in their tracks (`STOP`) or lets them go on (`CONT`).

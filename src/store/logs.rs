@@ -1,0 +1,189 @@
+//! Rows of the ledger: found, sorted, paged, summed up.
+
+use super::find::{Clause, Page, Test};
+use super::session::{Access, Session};
+use super::{Row, Store, StoreError, Value, ledger_row};
+use crate::domain::ledger::{DAY_MS, LedgerRow, Sums, day_of};
+
+/// Counting stops here: a list that long is not paged to its end, and counting ten million rows takes seconds.
+const COUNTED: i64 = 10_000;
+
+/// The largest page.
+const LARGEST_PAGE: u32 = 10_000;
+
+/// What rows are sorted by; equal ones by id.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LogSort {
+    /// Admission.
+    #[default]
+    Start,
+    /// End.
+    End,
+    /// Cost.
+    Spend,
+    /// Input and output tokens.
+    TotalTokens,
+    /// Model.
+    Model,
+    /// How long it took.
+    Duration,
+    /// How long the first token took; rows without one last.
+    FirstToken,
+}
+
+impl LogSort {
+    fn sql(self) -> &'static str {
+        match self {
+            LogSort::Start => "started_ms",
+            LogSort::End => "ended_ms",
+            LogSort::Spend => "spend",
+            LogSort::TotalTokens => "prompt_tokens + completion_tokens",
+            LogSort::Model => "model",
+            LogSort::Duration => "ended_ms - started_ms",
+            LogSort::FirstToken => "first_token_ms - started_ms",
+        }
+    }
+}
+
+/// Which rows. Columns are those of the ledger's table, beside `tag`, which is [`LogFind::tag`]'s.
+#[derive(Debug, Clone, Default)]
+pub struct LogFind {
+    /// Admitted at or after.
+    pub from_ms: Option<i64>,
+    /// Admitted before.
+    pub until_ms: Option<i64>,
+    /// All of these hold.
+    pub tests: Vec<Test>,
+    /// Sorted by.
+    pub sort_by: LogSort,
+    /// The smallest first.
+    pub ascending: bool,
+    /// From 1; 0 is 1, too.
+    pub page: u32,
+    /// Rows on a page; 0: 50.
+    pub size: u32,
+}
+
+impl LogFind {
+    /// The rows that an id names, whoever gave it: ours, the call's, the provider's.
+    pub fn request(id: &str) -> Test {
+        Test::Any(["id", "call_id", "response_id"].map(|column| Test::Is(column, Value::from(id))).into())
+    }
+
+    /// The rows with this tag.
+    pub fn tag(tag: &str) -> Test {
+        let quoted = serde_json::to_string(tag).unwrap_or_default();
+        Test::Contains("tags", quoted)
+    }
+}
+
+impl Store {
+    /// A page of rows, the latest first unless asked otherwise. The total counts up to 10 000.
+    ///
+    /// # Errors
+    /// `Invalid` for a column that is not there; when the database is not there.
+    pub async fn logs(&self, find: LogFind) -> Result<Page<LedgerRow>, StoreError> {
+        self.long(Access::Read, move |session| page(session, &find)).await
+    }
+
+    /// What rows come to for each combination of values in these columns, the dearest first. It reads the rows
+    /// themselves: for what the totals of [`Store::report`] do not tell apart. Order and pages of `find` are not
+    /// looked at.
+    ///
+    /// # Errors
+    /// As [`Store::logs`].
+    pub async fn log_sums(
+        &self,
+        by: Vec<&'static str>,
+        find: LogFind,
+    ) -> Result<Vec<(Vec<String>, Sums)>, StoreError> {
+        self.long(Access::Read, move |session| {
+            let mut clause = Clause::default();
+            let tests = tests(&mut clause, &find)?;
+            let by: Vec<String> = by.iter().map(|name| column(name)).collect::<Result<_, _>>()?;
+            let by = by.join(", ");
+            let sql = format!(
+                "SELECT {by}, {} FROM stagedoor_ledger WHERE {tests} GROUP BY {by} ORDER BY 1 LIMIT {LARGEST_PAGE}",
+                sums_of_rows()
+            );
+            let width = by.split(", ").count();
+            let rows = session.query(&sql, &clause.parameters)?;
+            let mut found: Vec<_> = rows
+                .iter()
+                .map(|row| ((0..width).map(|place| row.text(place)).collect(), sums(row, width)))
+                .collect();
+            found.sort_by_key(|(_, sums): &(Vec<String>, Sums)| std::cmp::Reverse(sums.spend_nanos));
+            Ok(found)
+        })
+        .await
+    }
+}
+
+/// The numbers of [`Sums`], in their order, from rows.
+fn sums_of_rows() -> String {
+    let expressions = [
+        "spend",
+        "prompt_tokens",
+        "completion_tokens",
+        "cached_tokens",
+        "cache_write_tokens",
+        "reasoning_tokens",
+        "1",
+        "CASE WHEN status = 'success' THEN 1 ELSE 0 END",
+        "CASE WHEN status = 'success' THEN 0 ELSE 1 END",
+        "CASE WHEN cache_hit THEN 1 ELSE 0 END",
+        "CASE WHEN ended_ms > started_ms THEN ended_ms - started_ms ELSE 0 END",
+    ];
+    expressions.map(|expression| format!("CAST(SUM({expression}) AS BIGINT)")).join(", ")
+}
+
+/// The numbers of [`Sums`] from `place` on.
+pub(super) fn sums(row: &Row, place: usize) -> Sums {
+    Sums::from_array(std::array::from_fn(|number| row.int(place + number)))
+}
+
+fn column(name: &str) -> Result<String, StoreError> {
+    if ledger_row::COLUMNS.contains(&name) {
+        return Ok(name.to_string());
+    }
+    Err(StoreError::invalid(format!("a ledger row has no column `{name}`")))
+}
+
+/// The condition, with the days that it is about, by which whole parts are left out.
+fn tests(clause: &mut Clause, find: &LogFind) -> Result<String, StoreError> {
+    let mut all = find.tests.clone();
+    if let Some(from) = find.from_ms {
+        all.push(Test::Above("day", day_of(from).saturating_sub(1)));
+        all.push(Test::Above("started_ms", from.saturating_sub(1)));
+    }
+    if let Some(until) = find.until_ms {
+        all.push(Test::UpTo("day", until.saturating_sub(1).div_euclid(DAY_MS)));
+        all.push(Test::UpTo("started_ms", until.saturating_sub(1)));
+    }
+    clause.joined(&all, " AND ", "1 = 1", &column)
+}
+
+fn page(session: &mut dyn Session, find: &LogFind) -> Result<Page<LedgerRow>, StoreError> {
+    let mut clause = Clause::default();
+    let tests = tests(&mut clause, find)?;
+    let more = COUNTED + 1;
+    let count = format!(
+        "SELECT COUNT(*) FROM (SELECT 1 AS one FROM stagedoor_ledger WHERE {tests} LIMIT {more}) AS counted"
+    );
+    let total = session.first(&count, &clause.parameters)?.map_or(0, |row| row.int(0));
+    let size = if find.size == 0 { 50 } else { find.size.min(LARGEST_PAGE) };
+    let skip = i64::from(find.page.max(1) - 1) * i64::from(size);
+    let (limit, offset) = (clause.place(i64::from(size).into()), clause.place(skip.into()));
+    let direction = if find.ascending { "ASC" } else { "DESC" };
+    let nulls = if find.sort_by == LogSort::FirstToken { " NULLS LAST" } else { "" };
+    let sql = format!(
+        "SELECT {} FROM stagedoor_ledger WHERE {tests} ORDER BY {} {direction}{nulls}, id {direction}
+         LIMIT {limit} OFFSET {offset}",
+        ledger_row::COLUMNS.join(", "),
+        find.sort_by.sql()
+    );
+    let rows = session.query(&sql, &clause.parameters)?;
+    let rows = rows.iter().map(ledger_row::read).collect::<Result<_, _>>()?;
+    let counted = u64::try_from(total.min(COUNTED)).unwrap_or_default();
+    Ok(Page { rows, total: counted, capped: total > COUNTED })
+}

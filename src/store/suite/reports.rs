@@ -1,0 +1,185 @@
+//! Logs, reports, audit and retention.
+
+use super::{Case, DAY, HOUR, NOW, on_every_store, row};
+use crate::domain::keys::{Key, Limits, Window};
+use crate::domain::ledger::{AccountId, AccountKind, LedgerRow, Status, TotalKind, day_of};
+use crate::store::{GroupBy, LogFind, LogSort, ReportFilter, StoreErrorKind, Test, Value};
+
+on_every_store!(
+    a_row_comes_back_as_it_was_written,
+    logs_filter_sort_and_page,
+    reports_add_up_by_what_is_asked,
+    an_audit_finds_nothing_until_somebody_interferes,
+    rows_leave_and_the_books_stay_even,
+    budgets_of_single_models_have_periods,
+);
+
+async fn a_row_comes_back_as_it_was_written(case: Case) {
+    let written = LedgerRow {
+        first_token_ms: Some(NOW + 3),
+        response_id: "chatcmpl-1".into(),
+        call_id: "call".into(),
+        session_id: "s".into(),
+        tags: vec!["a".into(), "b\"c".into()],
+        estimated: true,
+        status: Status::Failure,
+        error_class: "RateLimit".into(),
+        error_code: "429".into(),
+        cache_hit: Some(false),
+        cached_tokens: 2,
+        metadata: serde_json::json!({"z": 1, "a": {"b": null}}).as_object().unwrap().clone(),
+        ..row("h1", NOW, 77)
+    };
+    case.store.append(vec![written.clone()]).await.unwrap();
+    for id in [written.id.as_str(), "chatcmpl-1", "call"] {
+        let find = LogFind { tests: vec![LogFind::request(id)], ..LogFind::default() };
+        assert_eq!(case.store.logs(find).await.unwrap().rows, vec![written.clone()]);
+    }
+    for (tag, count) in [("a", 1), ("b\"c", 1), ("b", 0)] {
+        let find = LogFind { tests: vec![LogFind::tag(tag)], ..LogFind::default() };
+        assert_eq!(case.store.logs(find).await.unwrap().total, count, "{tag}");
+    }
+}
+
+async fn logs_filter_sort_and_page(case: Case) {
+    let store = &case.store;
+    let mut rows: Vec<LedgerRow> = (0..5).map(|n| row("h1", NOW + n * DAY, 10 - n)).collect();
+    rows.push(LedgerRow { status: Status::Failure, first_token_ms: Some(NOW + 9), ..row("h2", NOW + 5, 3) });
+    store.append(rows.clone()).await.unwrap();
+    let costs = async |find: LogFind| {
+        let page = store.logs(find).await.unwrap();
+        (page.rows.iter().map(|row| row.spend_nanos).collect::<Vec<_>>(), page.total, page.capped)
+    };
+    assert_eq!(costs(LogFind::default()).await, (vec![6, 7, 8, 9, 3, 10], 6, false));
+    let range = LogFind { from_ms: Some(NOW + DAY), until_ms: Some(NOW + 3 * DAY), ..LogFind::default() };
+    assert_eq!(costs(range).await.0, [8, 9]);
+    let by_spend =
+        LogFind { sort_by: LogSort::Spend, ascending: true, page: 2, size: 2, ..LogFind::default() };
+    assert_eq!(costs(by_spend).await, (vec![7, 8], 6, false));
+    for sort_by in [LogSort::End, LogSort::TotalTokens, LogSort::Model, LogSort::Duration] {
+        assert_eq!(costs(LogFind { sort_by, ..LogFind::default() }).await.1, 6);
+    }
+    assert_eq!(costs(LogFind { sort_by: LogSort::FirstToken, ..LogFind::default() }).await.0[0], 3);
+    let failed = vec![Test::Is("status", Value::from("failure")), Test::UpTo("spend", 3)];
+    assert_eq!(costs(LogFind { tests: failed, ..LogFind::default() }).await.0, [3]);
+    let wrong = LogFind { tests: vec![Test::Nothing("nope")], ..LogFind::default() };
+    assert_eq!(store.logs(wrong).await.unwrap_err().kind, StoreErrorKind::Invalid);
+    let by_key = store.log_sums(vec!["key_hash", "user_id"], LogFind::default()).await.unwrap();
+    assert_eq!(by_key[0].0, ["h1", "u1"]);
+    assert_eq!((by_key[0].1.spend_nanos, by_key[1].1.failures), (40, 1));
+}
+
+async fn reports_add_up_by_what_is_asked(case: Case) {
+    let store = &case.store;
+    let mut rows: Vec<LedgerRow> =
+        (0..4).map(|n| row(&format!("h{}", n % 2), NOW + n * DAY, 10 + n)).collect();
+    rows.push(LedgerRow {
+        model_group: "claude".into(),
+        model: "anthropic/claude".into(),
+        provider: "anthropic".into(),
+        tags: vec!["x".into()],
+        end_user: "e".into(),
+        ..row("h0", NOW, 100)
+    });
+    store.append(rows).await.unwrap();
+    let today = day_of(NOW);
+    let all = store.report(ReportFilter::of(TotalKind::All), vec![]).await.unwrap();
+    assert_eq!((all[0].sums.spend_nanos, all[0].sums.requests, all[0].sums.total_tokens()), (146, 5, 75));
+    let days = ReportFilter::of(TotalKind::All).days(today, today + 1);
+    let days = store.report(days, vec![GroupBy::Day]).await.unwrap();
+    let days: Vec<(i64, i64)> = days.iter().map(|row| (row.day - today, row.sums.spend_nanos)).collect();
+    assert_eq!(days, [(0, 110), (1, 11)]);
+    let top = ReportFilter { top: Some(1), ..ReportFilter::of(TotalKind::Key) };
+    let top = store.report(top, vec![GroupBy::Owner]).await.unwrap();
+    assert_eq!((top.len(), top[0].owner.as_str(), top[0].sums.spend_nanos), (1, "h0", 122));
+    let user = ReportFilter { owners: Some(vec!["u1".into()]), ..ReportFilter::of(TotalKind::User) };
+    let user = store.report(user, vec![GroupBy::Key, GroupBy::Provider]).await.unwrap();
+    assert_eq!(user.len(), 3);
+    assert_eq!((user[0].key_hash.as_str(), user[0].provider.as_str()), ("h0", "anthropic"));
+    let tag = store.report(ReportFilter::of(TotalKind::Tag), vec![GroupBy::Owner]).await.unwrap();
+    assert_eq!((tag[0].owner.as_str(), tag[0].sums.requests), ("x", 1));
+    let model = ReportFilter { model: Some("claude".into()), ..ReportFilter::of(TotalKind::All) };
+    assert_eq!(store.report(model, vec![]).await.unwrap()[0].sums.spend_nanos, 100);
+    let nobody = ReportFilter { owners: Some(vec![]), ..ReportFilter::of(TotalKind::User) };
+    assert!(store.report(nobody, vec![GroupBy::Day]).await.unwrap().is_empty());
+}
+
+async fn spending(case: &Case) {
+    let limits = Limits { budget_duration: Some("1d".into()), ..Limits::default() };
+    let budget_limits = vec![Window { budget_duration: "7d".into(), max_budget_nanos: 1 }];
+    let key = Key { hash: "h1".into(), limits, budget_limits, ..Key::default() };
+    case.store.create(key, 25, NOW).await.unwrap();
+    let row = |n: i64| LedgerRow {
+        tags: vec![format!("t{}", n % 3)],
+        end_user: format!("e{}", n % 2),
+        ..row("h1", NOW + n * HOUR, 100 + n)
+    };
+    case.store.append((0..300).map(row).collect()).await.unwrap();
+    case.store.regenerate_key("h1", "h2", NOW, None, NOW, |_| Ok(())).await.unwrap();
+    case.store.append(vec![row(301)]).await.unwrap();
+    case.store.set_spend(AccountId::new(AccountKind::User, "u1"), 3, NOW).await.unwrap();
+    case.store.clear_spend(vec![AccountKind::Team]).await.unwrap();
+    case.store.reset_due(NOW + 303 * HOUR).await.unwrap();
+    case.store.append((304..310).map(row).collect()).await.unwrap();
+}
+
+async fn an_audit_finds_nothing_until_somebody_interferes(case: Case) {
+    assert_eq!(case.store.audit().await.unwrap(), (0, vec![]));
+    spending(&case).await;
+    assert_eq!(case.store.audit().await.unwrap(), (307, vec![]));
+    case.store
+        .write(|session| {
+            session.execute("UPDATE stagedoor_accounts SET total = total + 1 WHERE kind = 'team'", &[])?;
+            let sql = "UPDATE stagedoor_totals SET requests = requests + 2 WHERE kind = 'all' AND day = $1";
+            session.execute(sql, &[day_of(NOW).into()])
+        })
+        .await
+        .unwrap();
+    let (_, found) = case.store.audit().await.unwrap();
+    let found: Vec<_> = found.iter().map(|f| (f.of.as_str(), f.what, f.kept - f.counted)).collect();
+    let today = format!("day {}", day_of(NOW));
+    assert_eq!(found, [(today.as_str(), "requests", 2), ("team t1", "total", 1)]);
+}
+
+async fn rows_leave_and_the_books_stay_even(case: Case) {
+    let store = &case.store;
+    spending(&case).await;
+    let before = store.report(ReportFilter::of(TotalKind::All), vec![GroupBy::Day]).await.unwrap();
+    // The last days of a part of seven stay with PostgreSQL until all of them may go.
+    let kept_day = day_of(NOW + 8 * DAY);
+    let left = store.retain(kept_day * DAY).await.unwrap();
+    assert!((1..=8 * 24).contains(&left), "{left}");
+    let (rows, found) = store.audit().await.unwrap();
+    assert_eq!((rows + left, found), (307, vec![]));
+    assert_eq!(store.retain(kept_day * DAY).await.unwrap(), 0);
+    let after = store.report(ReportFilter::of(TotalKind::All), vec![GroupBy::Day]).await.unwrap();
+    assert_eq!(before, after);
+    // Periods go on, and rows go on coming, old ones too.
+    store.reset_due(NOW + 400 * HOUR).await.unwrap();
+    store.append(vec![row("h2", NOW + 400 * HOUR, 5), row("h2", NOW + 8 * DAY, 7)]).await.unwrap();
+    assert_eq!(store.audit().await.unwrap().1, vec![]);
+    store.retain(NOW + 500 * DAY).await.unwrap();
+    assert_eq!(store.audit().await.unwrap(), (0, vec![]));
+    let find = LogFind { tests: vec![Test::Is("key_hash", Value::from("h1"))], ..LogFind::default() };
+    assert_eq!(store.logs(find).await.unwrap().total, 0);
+}
+
+async fn budgets_of_single_models_have_periods(case: Case) {
+    let store = &case.store;
+    let model =
+        serde_json::json!({"gpt-4o": {"max_budget": 1, "budget_duration": "1h"}, "other": {"max_budget": 1}});
+    let limits = Limits { model_max_budget: model.as_object().unwrap().clone(), ..Limits::default() };
+    store.create(Key { hash: "h1".into(), limits, ..Key::default() }, 0, NOW).await.unwrap();
+    store.append(vec![row("h1", NOW, 5), row("h1", NOW + HOUR, 7)]).await.unwrap();
+    let id = AccountId::pair(AccountKind::KeyModel, "h1", "gpt-4o");
+    let account = store.accounts(vec![id.clone()], NOW).await.unwrap().remove(&id).unwrap();
+    assert_eq!((account.spend_nanos, account.total_nanos), (7, 12));
+    let cleared = store.update::<Key>("h1", "", NOW, |key| {
+        key.limits.model_max_budget.clear();
+        Ok(())
+    });
+    cleared.await.unwrap();
+    let account = store.accounts(vec![id.clone()], NOW).await.unwrap().remove(&id).unwrap();
+    assert_eq!(account.reset_at_ms, None);
+    assert_eq!(store.audit().await.unwrap().1, vec![]);
+}
