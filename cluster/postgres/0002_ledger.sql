@@ -1,5 +1,5 @@
 -- One row for each finished request. The id carries the moment of admission, and `day` (days since 1970 in UTC) is
--- that moment's, so a repeated row always meets the first one.
+-- that moment's, so a repeated row always meets the first one. (day, id) is the order of time.
 -- Parts hold seven days each; the program makes them before it needs them, and drops them whole.
 CREATE TABLE stagedoor_ledger (
     day BIGINT NOT NULL,
@@ -42,7 +42,6 @@ CREATE TABLE stagedoor_ledger (
     metadata TEXT NOT NULL,
     PRIMARY KEY (day, id)
 ) PARTITION BY RANGE (day);
-CREATE INDEX stagedoor_ledger_started ON stagedoor_ledger (started_ms, id);
 CREATE INDEX stagedoor_ledger_key ON stagedoor_ledger (key_hash, started_ms);
 CREATE INDEX stagedoor_ledger_user ON stagedoor_ledger (user_id, started_ms) WHERE user_id <> '';
 CREATE INDEX stagedoor_ledger_team ON stagedoor_ledger (team_id, started_ms) WHERE team_id <> '';

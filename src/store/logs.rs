@@ -34,7 +34,8 @@ pub enum LogSort {
 impl LogSort {
     fn sql(self) -> &'static str {
         match self {
-            LogSort::Start => "started_ms",
+            // An id begins with its moment, so this is the primary key's order.
+            LogSort::Start => "day",
             LogSort::End => "ended_ms",
             LogSort::Spend => "spend",
             LogSort::TotalTokens => "prompt_tokens + completion_tokens",
