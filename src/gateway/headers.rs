@@ -12,19 +12,19 @@ use super::pipeline::Gateway;
 use super::translate::ContentType;
 use crate::domain::deployment::Deployment;
 
-const CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
-const MODEL_ID: HeaderName = HeaderName::from_static("x-litellm-model-id");
-const MODEL_NAME: HeaderName = HeaderName::from_static("x-litellm-model-name");
-const API_BASE: HeaderName = HeaderName::from_static("x-litellm-model-api-base");
-const MODEL_GROUP: HeaderName = HeaderName::from_static("x-litellm-model-group");
-const VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
-const DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
-const OVERHEAD: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
-const RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
-const FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
-const MAX_RETRIES: HeaderName = HeaderName::from_static("x-litellm-max-retries");
-const TIMING: HeaderName = HeaderName::from_static("server-timing");
-const ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
+static CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
+static MODEL_ID: HeaderName = HeaderName::from_static("x-litellm-model-id");
+static MODEL_NAME: HeaderName = HeaderName::from_static("x-litellm-model-name");
+static API_BASE: HeaderName = HeaderName::from_static("x-litellm-model-api-base");
+static MODEL_GROUP: HeaderName = HeaderName::from_static("x-litellm-model-group");
+static VERSION: HeaderName = HeaderName::from_static("x-litellm-version");
+static DURATION: HeaderName = HeaderName::from_static("x-litellm-response-duration-ms");
+static OVERHEAD: HeaderName = HeaderName::from_static("x-litellm-overhead-duration-ms");
+static RETRIES: HeaderName = HeaderName::from_static("x-litellm-attempted-retries");
+static FALLBACKS: HeaderName = HeaderName::from_static("x-litellm-attempted-fallbacks");
+static MAX_RETRIES: HeaderName = HeaderName::from_static("x-litellm-max-retries");
+static TIMING: HeaderName = HeaderName::from_static("server-timing");
+static ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 const EVENTS: &str = "text/event-stream; charset=utf-8";
 
@@ -79,16 +79,16 @@ pub fn client_call_id(headers: &HeaderMap) -> Option<String> {
 /// For a request that was refused before it came to a group.
 pub fn minimal(call_id: &str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(4);
-    headers.insert(CALL_ID, text(call_id));
-    headers.insert(VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    put(&mut headers, &CALL_ID, text(call_id));
+    put(&mut headers, &VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     headers
 }
 
 /// For a stream that begins before its provider does.
 pub fn early(call: &Call, headers: &mut HeaderMap) {
-    headers.insert(CALL_ID, text(&call.call_id));
-    headers.insert(VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
-    headers.insert(MODEL_GROUP, text(&call.resolved.name));
+    put(headers, &CALL_ID, text(&call.call_id));
+    put(headers, &VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    put(headers, &MODEL_GROUP, text(&call.resolved.name));
     stream_headers(headers);
 }
 
@@ -105,15 +105,15 @@ pub fn success(
     match shape {
         ContentType::Events => stream_headers(headers),
         other => {
-            headers.insert(header::CONTENT_TYPE, content_type(other, upstream));
+            put(headers, &header::CONTENT_TYPE, content_type(other, upstream));
         }
     }
     for (name, value) in upstream.into_iter().flatten() {
         let Some(ours) = gateway.routes.provider_header(name) else { continue };
         if ours.is_limit {
-            headers.insert(name.clone(), value.clone());
+            put(headers, name, value.clone());
         }
-        headers.insert(ours.name, value.clone());
+        put(headers, &ours.name, value.clone());
     }
 }
 
@@ -124,6 +124,12 @@ pub fn failure(gateway: &Gateway, call: &Call, tally: &Tally) -> HeaderMap {
     headers
 }
 
+/// Not inlined: a dozen copies of what this comes to would be the largest piece of code of a request.
+#[inline(never)]
+fn put(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
+    headers.insert(name.clone(), value);
+}
+
 /// What answers and errors say alike.
 fn told(gateway: &Gateway, call: &Call, tally: &Tally, headers: &mut HeaderMap) {
     // As LiteLLM: the name that was asked for, unless a fallback's group answered.
@@ -132,22 +138,22 @@ fn told(gateway: &Gateway, call: &Call, tally: &Tally, headers: &mut HeaderMap) 
     let (call_id, group) = (texts.put(&call.call_id), texts.put(group));
     let times = texts.times(call, tally);
     let mut value = texts.values();
-    headers.insert(CALL_ID, value(call_id));
-    headers.insert(MODEL_GROUP, value(group));
-    headers.insert(DURATION, value(times.total));
-    headers.insert(OVERHEAD, value(times.own));
-    headers.insert(TIMING, value(times.all));
-    headers.insert(VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    put(headers, &CALL_ID, value(call_id));
+    put(headers, &MODEL_GROUP, value(group));
+    put(headers, &DURATION, value(times.total));
+    put(headers, &OVERHEAD, value(times.own));
+    put(headers, &TIMING, value(times.all));
+    put(headers, &VERSION, HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
     if let Some(deployment) = &tally.deployment {
         let own = gateway.routes.headers(&call.table, deployment);
-        headers.insert(MODEL_ID, own.model_id.clone());
-        headers.insert(MODEL_NAME, own.model_name.clone());
-        headers.insert(API_BASE, own.api_base.clone());
+        put(headers, &MODEL_ID, own.model_id.clone());
+        put(headers, &MODEL_NAME, own.model_name.clone());
+        put(headers, &API_BASE, own.api_base.clone());
     }
-    headers.insert(RETRIES, count(tally.retries));
-    headers.insert(FALLBACKS, count(tally.fallbacks));
+    put(headers, &RETRIES, count(tally.retries));
+    put(headers, &FALLBACKS, count(tally.fallbacks));
     if tally.retries > 0 {
-        headers.insert(MAX_RETRIES, count(tally.max_retries));
+        put(headers, &MAX_RETRIES, count(tally.max_retries));
     }
 }
 
@@ -228,7 +234,7 @@ impl Texts {
 fn stream_headers(headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(EVENTS));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    headers.insert(ACCEL, HeaderValue::from_static("no"));
+    headers.insert(ACCEL.clone(), HeaderValue::from_static("no"));
 }
 
 fn content_type(shape: &ContentType, upstream: Option<&HeaderMap>) -> HeaderValue {
