@@ -7,6 +7,7 @@ pub mod config;
 pub mod domain;
 pub mod gateway;
 pub mod http;
+pub mod manage;
 pub mod spool;
 pub mod store;
 pub mod telemetry;

@@ -20,6 +20,7 @@ pub const LAYERS: &[&[&str]] = &[
     &["app"],
     &["http"],
     &["gateway"],
+    &["manage"],
     &["actors"],
     &["upstream", "spool", "store", "redis_link"],
     &["config"],

@@ -7,7 +7,7 @@ use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
 
 use super::cli::Cli;
-use super::{banner, server, shutdown, watch};
+use super::{banner, remember, server, shutdown, watch};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -98,11 +98,12 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
         in_flight: InFlight::default(),
         draining: Draining::default(),
     };
+    let manage = remember::open(&config, &master)?;
     let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
     // Before it says that it listens: from then on signals and file changes must not be missed.
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;
     watch::start(&cli, &config, topology, shared.clone());
-    let running = server::start(&cli, &shared, tls)?;
+    let running = server::start(&cli, &shared, &manage, tls)?;
     banner::say_started(&running, &config, &master, cli.config.as_deref());
     control.spawn(upkeep(metrics));
     let code = shutdown::run_until_stopped(running, &shared, signals).await;

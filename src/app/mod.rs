@@ -3,6 +3,7 @@
 pub mod banner;
 pub mod boot;
 pub mod cli;
+pub mod remember;
 pub mod server;
 pub mod shutdown;
 pub mod watch;

@@ -27,6 +27,7 @@ use crate::actors::router::Router;
 use crate::gateway::pipeline::{Gateway, Shared};
 use crate::gateway::settle::Telemetry;
 use crate::http::routes;
+use crate::manage::Manage;
 use crate::telemetry::names;
 use crate::upstream::client::HttpUpstream;
 
@@ -54,7 +55,12 @@ const BACKLOG: u32 = 4096;
 ///
 /// # Errors
 /// When the address or the certificates cannot be used.
-pub fn start(cli: &Cli, shared: &Shared, tls: Arc<rustls::ClientConfig>) -> Result<Running, StartError> {
+pub fn start(
+    cli: &Cli,
+    shared: &Shared,
+    manage: &Manage,
+    tls: Arc<rustls::ClientConfig>,
+) -> Result<Running, StartError> {
     let workers = cli.num_workers.filter(|workers| *workers > 0).map_or_else(cores, usize::from);
     let certificates = match (&cli.ssl_certfile_path, &cli.ssl_keyfile_path) {
         (Some(certificate), Some(key)) => Some(server_tls(certificate, key)?),
@@ -66,9 +72,11 @@ pub fn start(cli: &Cli, shared: &Shared, tls: Arc<rustls::ClientConfig>) -> Resu
     let listener = listen(address).map_err(failed)?;
     let address = listener.local_addr().unwrap_or(address);
     let keep_alive = Duration::from_secs(cli.keepalive_timeout);
-    let shared = shared.clone();
+    let (shared, manage) = (shared.clone(), manage.clone());
     let app = move || {
-        let app = App::new().app_data(Data::new(worker(&shared, &tls))).configure(routes::configure);
+        let gateway = Data::new(worker(&shared, &tls));
+        let app = App::new().app_data(gateway).app_data(Data::new(manage.clone()));
+        let app = app.configure(routes::configure);
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
         map_config(app, |()| AppConfig::default())
     };

@@ -1,5 +1,7 @@
 //! Identifiers that Stagedoor makes itself.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
 /// A fresh random (version 4) UUID in its usual text form.
@@ -19,6 +21,16 @@ pub fn random_key() -> Result<String, getrandom::Error> {
     let mut bytes = [0u8; 16];
     getrandom::fill(&mut bytes)?;
     Ok(format!("sk-{}", hex(&bytes)))
+}
+
+/// A new virtual key: `sk-` and 16 random bytes from the operating system's generator as URL-safe base64.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn virtual_key() -> Result<String, getrandom::Error> {
+    let mut bytes = [0u8; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(format!("sk-{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
 
 /// Lower-case SHA-256 hex of a text; LiteLLM stores virtual keys under this hash of the whole key.
@@ -47,6 +59,8 @@ mod tests {
         assert_eq!(call_id().len(), 36);
         let key = random_key().unwrap();
         assert!(key.starts_with("sk-") && key.len() == 35, "{key}");
+        let (one, other) = (virtual_key().unwrap(), virtual_key().unwrap());
+        assert!(one.starts_with("sk-") && one.len() == 25 && one != other, "{one}");
         assert_eq!(sha256_hex("sk-1234"), "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b");
     }
 }

@@ -59,7 +59,11 @@ pub fn identify(headers: &HeaderMap, identities: &Identities) -> Result<Caller, 
     Err(Error::new(Kind::Unauthorized, "Authentication Error, Invalid proxy server token passed."))
 }
 
-fn presented_key(headers: &HeaderMap) -> Result<&str, Error> {
+/// The key that a request presents.
+///
+/// # Errors
+/// 401 when there is none or it is malformed.
+pub fn presented_key(headers: &HeaderMap) -> Result<&str, Error> {
     for name in &KEY_HEADERS {
         let Some(value) = headers.get(name) else { continue };
         let Ok(text) = value.to_str() else {

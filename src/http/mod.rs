@@ -1,5 +1,6 @@
 //! Thin handlers: they read a request, ask the gateway, and write its answer.
 
+pub mod admin;
 pub mod auth;
 pub mod data;
 pub mod health;

@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, guard};
 
-use super::{data, health, metrics, models, reply};
+use super::{admin, data, health, metrics, models, reply};
 use crate::base::error::{Error, Kind};
 use crate::wire::endpoint::Endpoint;
 
@@ -32,6 +32,7 @@ pub fn configure(config: &mut ServiceConfig) {
     for path in ["/metrics", "/metrics/"] {
         get(config, path, || read().to(metrics::metrics));
     }
+    admin::configure(config, || web::to(wrong_method));
     get(config, "/", || read().to(health::hello));
     config.default_service(web::to(unknown));
 }

@@ -13,6 +13,7 @@ mod first_minute;
 mod hang_up;
 mod harness;
 mod health;
+mod manage;
 mod reload;
 mod responses;
 mod retries;

@@ -20,6 +20,14 @@ pub enum Kind {
     ModelNotFound,
     /// The body is larger than allowed.
     PayloadTooLarge,
+    /// A field of a management request has a value of the wrong type.
+    WrongType,
+    /// No key, user, team ... of this name.
+    NotFound,
+    /// A key, user, team ... of this name exists.
+    Conflict,
+    /// What the request needs to know is in a database that does not answer.
+    StoreUnavailable,
 
     // What a provider answered.
     /// 400 and other 4xx without a kind of their own.
@@ -86,7 +94,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Kind; 36] = [
+    pub const ALL: [Kind; 40] = [
         Kind::InvalidRequest,
         Kind::UnsupportedParams,
         Kind::Unauthorized,
@@ -95,6 +103,10 @@ impl Kind {
         Kind::MethodNotAllowed,
         Kind::ModelNotFound,
         Kind::PayloadTooLarge,
+        Kind::WrongType,
+        Kind::NotFound,
+        Kind::Conflict,
+        Kind::StoreUnavailable,
         Kind::UpstreamBadRequest,
         Kind::ContextWindow,
         Kind::ContentPolicy,

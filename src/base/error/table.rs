@@ -139,6 +139,13 @@ impl Kind {
             Kind::PayloadTooLarge => {
                 caller(413, INVALID, Some("request_too_large"), "ProxyException", "payload_too_large")
             }
+            Kind::WrongType => caller(422, "validation_error", None, "ProxyException", "wrong_type"),
+            Kind::NotFound => caller(404, "not_found_error", None, "ProxyException", "not_found"),
+            Kind::Conflict => caller(409, "bad_request_error", None, "ProxyException", "conflict"),
+            Kind::StoreUnavailable => {
+                caller(503, "no_db_connection", None, "ServiceUnavailableError", "store_unavailable")
+                    .level(Level::Warn)
+            }
             Kind::UpstreamBadRequest => caller(400, INVALID, None, "BadRequestError", "upstream_bad_request"),
             Kind::ContextWindow => caller(
                 400,

@@ -1,0 +1,92 @@
+//! The one handler of the management API: who calls, may it, what does it say, what comes of it.
+
+use std::collections::BTreeMap;
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use serde_json::Value;
+
+use super::Route;
+use crate::base::error::{Error, Kind, Level};
+use crate::domain::keys::JsonMap;
+use crate::gateway::caller::presented_key;
+use crate::http::{inbound, reply};
+use crate::manage::authority;
+use crate::manage::body::Body;
+use crate::manage::{Call, Manage, now_ms};
+
+/// The largest body, bytes.
+const LARGEST: usize = 8 * 1024 * 1024;
+
+/// Serves one request.
+pub async fn serve(route: Route, request: HttpRequest, payload: Payload) -> HttpResponse {
+    match run(route, &request, payload).await {
+        Ok(answer) => HttpResponse::Ok().json(answer),
+        Err(error) => {
+            tell(route, &error);
+            reply::error_reply(&error, None)
+        }
+    }
+}
+
+async fn run(route: Route, request: &HttpRequest, payload: Payload) -> Result<Value, Error> {
+    let Some(manage) = request.app_data::<Data<Manage>>() else {
+        return Err(Error::new(Kind::Internal, "The management API is not ready."));
+    };
+    let manage = Manage::clone(manage);
+    let now_ms = now_ms();
+    let caller = manage.identify(presented_key(request.headers())?, now_ms).await?;
+    authority::admit(&caller, route.verb, route.path, request.path())?;
+    let body = inbound::read_body(request.headers(), payload, LARGEST).await?;
+    let call = Call {
+        manage,
+        caller,
+        now_ms,
+        body: parsed(&body)?,
+        query: query(request)?,
+        path: names(request),
+        route: route.path,
+        changed_by: changed_by(request),
+    };
+    (route.run)(call).await
+}
+
+fn parsed(bytes: &[u8]) -> Result<Body, Error> {
+    if bytes.trim_ascii().is_empty() {
+        return Ok(Body::default());
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(Value::Object(map)) => Ok(Body(map)),
+        Ok(_) => Err(Error::new(Kind::WrongType, "The body must be a JSON object.")),
+        Err(cause) => {
+            let place = format!("line {}, column {}", cause.line(), cause.column());
+            Err(Error::new(Kind::InvalidRequest, format!("The body is no JSON ({place}).")))
+        }
+    }
+}
+
+fn query(request: &HttpRequest) -> Result<Body, Error> {
+    let pairs = actix_web::web::Query::<Vec<(String, String)>>::from_query(request.query_string())
+        .map_err(|_| Error::new(Kind::InvalidRequest, "The query cannot be read."))?;
+    let map: JsonMap = pairs.into_inner().into_iter().map(|(name, value)| (name, value.into())).collect();
+    Ok(Body(map))
+}
+
+fn names(request: &HttpRequest) -> BTreeMap<String, String> {
+    let decode = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
+    request.match_info().iter().map(|(name, value)| (name.to_string(), decode(value))).collect()
+}
+
+fn changed_by(request: &HttpRequest) -> Option<String> {
+    let value = request.headers().get("litellm-changed-by")?.to_str().ok()?.trim();
+    (!value.is_empty() && value.len() <= 256).then(|| value.to_string())
+}
+
+fn tell(route: Route, error: &Error) {
+    let (status, path, cause) = (error.status(), route.path, error.cause().unwrap_or_default());
+    match error.behaviour().level {
+        Level::Error => tracing::error!(path, status, cause, "a management request failed"),
+        Level::Warn => tracing::warn!(path, status, cause, "a management request failed"),
+        _ => tracing::debug!(path, status, cause, "a management request was refused"),
+    }
+}
