@@ -6,8 +6,9 @@ use smallvec::SmallVec;
 
 use super::charge::{Charge, Crossing, Held};
 use super::exceeded::{Exceeded, Refused, judge};
-use super::{Cost, Every, Nanos, UnixMs};
+use super::{Cost, Nanos, UnixMs};
 use crate::base::shards::{Locked, Shards};
+use crate::domain::keys::reset::{Calendar, Every};
 use crate::domain::scope::ScopeId;
 
 /// An account that nobody has used for so long is forgotten, milliseconds; the store still knows it.
@@ -18,6 +19,7 @@ const FORGET_AFTER: i64 = 600_000;
 #[derive(Default)]
 pub struct Budgets {
     accounts: Shards<State>,
+    calendar: Calendar,
 }
 
 /// One account of a request, with what it allows now.
@@ -88,20 +90,20 @@ impl State {
     }
 
     /// Begins a new period if the last one is over.
-    fn roll(&mut self, now: UnixMs) {
+    fn roll(&mut self, calendar: &Calendar, now: UnixMs) {
         self.touched = self.touched.max(now);
         let Some(reset) = self.resets_at.filter(|reset| *reset <= now) else { return };
-        let began = self.every.map_or(reset, |every| every.latest_reset(reset, now));
+        let (began, ends) = self.every.map_or((reset, None), |every| calendar.roll(every, reset, now));
         self.begin(began);
-        self.resets_at = self.every.map(|every| every.next_reset(began));
+        self.resets_at = ends;
     }
 
     fn begin(&mut self, at: UnixMs) {
         self.period += 1;
         self.began_at = at;
-        self.stored = 0;
-        self.unstored = 0;
-        self.reserved = 0;
+        self.stored = Nanos::ZERO;
+        self.unstored = Nanos::ZERO;
+        self.reserved = Nanos::ZERO;
         self.soft_told = false;
     }
 
@@ -112,9 +114,9 @@ impl State {
 }
 
 impl Budgets {
-    /// No accounts yet.
-    pub fn new() -> Arc<Self> {
-        Arc::default()
+    /// No accounts yet. Their periods begin on the calendar's marks, which must be the store's too.
+    pub fn new(calendar: Calendar) -> Arc<Self> {
+        Arc::new(Budgets { accounts: Shards::default(), calendar })
     }
 
     /// Holds what a request may cost in every account, or in none. An account must be given once.
@@ -137,7 +139,7 @@ impl Budgets {
         if !unknown.is_empty() && cost != Cost::Free {
             return Err(Refused::NotLoaded(unknown));
         }
-        if let Some(exceeded) = hardest(&mut locked, now, cost, accounts) {
+        if let Some(exceeded) = hardest(&mut locked, &self.calendar, now, cost, accounts) {
             return Err(Refused::Exceeded(Box::new(exceeded)));
         }
         let amount = cost.reserved();
@@ -175,7 +177,7 @@ impl Budgets {
             let state = State {
                 stored: spent,
                 unstored,
-                reserved: 0,
+                reserved: Nanos::ZERO,
                 open: 0,
                 period: 0,
                 began_at,
@@ -189,7 +191,7 @@ impl Budgets {
             locked.get_or_insert_with(scope.key(), || state);
             return true;
         };
-        state.roll(now);
+        state.roll(&self.calendar, now);
         if mark != Mark(Some(state.confirms)) {
             return false;
         }
@@ -214,7 +216,7 @@ impl Budgets {
             return;
         }
         // Rows of a former process may be none of those that this account has counted.
-        state.unstored = state.unstored.saturating_sub(amount).max(0);
+        state.unstored = state.unstored.saturating_sub(amount).max(Nanos::ZERO);
         state.stored = spent_after;
     }
 
@@ -223,7 +225,7 @@ impl Budgets {
     pub fn reset(&self, scope: &ScopeId, now: UnixMs) {
         let mut locked = self.accounts.lock_all([scope.key()]);
         if let Some(state) = locked.get(scope.key()) {
-            state.roll(now);
+            state.roll(&self.calendar, now);
             // After every request that was admitted in this very millisecond.
             state.begin(now.max(state.began_at).saturating_add(1));
             state.confirms += 1;
@@ -234,7 +236,7 @@ impl Budgets {
     pub fn peek(&self, scope: &ScopeId, now: UnixMs) -> Option<Standing> {
         let mut locked = self.accounts.lock_all([scope.key()]);
         let state = locked.get(scope.key())?;
-        state.roll(now);
+        state.roll(&self.calendar, now);
         Some(state.standing())
     }
 
@@ -260,7 +262,7 @@ impl Budgets {
             }
             state.reserved = state.reserved.saturating_sub(held.amount);
             let before = state.spent();
-            state.unstored = state.unstored.saturating_add(actual.unwrap_or(0));
+            state.unstored = state.unstored.saturating_add(actual.unwrap_or_default());
             let spent = state.spent();
             let crossed = state.soft.filter(|soft| before < *soft && spent >= *soft && !state.soft_told);
             if let Some(soft) = crossed {
@@ -273,7 +275,7 @@ impl Budgets {
 
     fn sweep(&self, now: UnixMs) {
         let idle = |state: &mut State| {
-            state.open == 0 && state.unstored == 0 && now.saturating_sub(state.touched) > FORGET_AFTER
+            state.open == 0 && state.unstored.is_zero() && now.saturating_sub(state.touched) > FORGET_AFTER
         };
         self.accounts.sweep(u64::try_from(now).unwrap_or(0), idle);
     }
@@ -282,6 +284,7 @@ impl Budgets {
 /// The account that is hardest in the way of a request, if any is.
 fn hardest(
     locked: &mut Locked<'_, State>,
+    calendar: &Calendar,
     now: UnixMs,
     cost: Cost,
     accounts: &[Account<'_>],
@@ -289,7 +292,7 @@ fn hardest(
     let mut hardest: Option<Exceeded> = None;
     for account in accounts {
         let Some(state) = locked.get(account.scope.key()) else { continue };
-        state.roll(now);
+        state.roll(calendar, now);
         let Some(max) = account.max else { continue };
         let Some(why) = judge(state.spent(), state.reserved, max, cost) else { continue };
         if hardest.as_ref().is_none_or(|known| why > known.why) {

@@ -116,15 +116,10 @@ fn label(kind: ScopeKind) -> &'static str {
     }
 }
 
-/// Dollars as a plain decimal number without needless zeros.
+/// Dollars as LiteLLM's messages have them: whole ones with `.0`.
 fn usd(nanos: Nanos) -> String {
-    let sign = if nanos < 0 { "-" } else { "" };
-    let (whole, rest) = (nanos.unsigned_abs() / 1_000_000_000, nanos.unsigned_abs() % 1_000_000_000);
-    let digits = format!("{rest:09}");
-    match digits.trim_end_matches('0') {
-        "" => format!("{sign}{whole}.0"),
-        digits => format!("{sign}{whole}.{digits}"),
-    }
+    let text = nanos.to_string();
+    if text.contains('.') { text } else { text + ".0" }
 }
 
 #[cfg(test)]
@@ -133,14 +128,17 @@ mod tests {
 
     #[test]
     fn tells_spent_money_from_held_money() {
-        let cap = Cost::AtMost(10);
+        let judge = |spent, reserved, max, cost| {
+            super::judge(Nanos::new(spent), Nanos::new(reserved), Nanos::new(max), cost)
+        };
+        let cap = Cost::AtMost(Nanos::new(10));
         assert_eq!(judge(90, 0, 100, cap), None);
         assert_eq!(judge(80, 11, 100, cap), Some(Why::HeldByOthers));
         assert_eq!(judge(91, 0, 100, cap), Some(Why::CallTooLarge));
         assert_eq!(judge(100, 0, 100, cap), Some(Why::Exhausted));
-        assert_eq!(judge(99, 0, 100, Cost::Open(50)), None);
-        assert_eq!(judge(50, 50, 100, Cost::Open(1)), Some(Why::HeldByOthers));
-        assert_eq!(judge(0, 0, 0, Cost::AtMost(0)), Some(Why::Exhausted));
+        assert_eq!(judge(99, 0, 100, Cost::Open(Nanos::new(50))), None);
+        assert_eq!(judge(50, 50, 100, Cost::Open(Nanos::new(1))), Some(Why::HeldByOthers));
+        assert_eq!(judge(0, 0, 0, Cost::AtMost(Nanos::ZERO)), Some(Why::Exhausted));
         assert_eq!(judge(500, 0, 0, Cost::Free), None);
     }
 
@@ -149,10 +147,10 @@ mod tests {
         let exceeded = |kind, why| Exceeded {
             scope: ScopeId::new(kind, "88dc28d0f030c55e"),
             why,
-            max: 1_000,
-            spent: 700_000_000,
-            reserved: 0,
-            estimate: 5,
+            max: Nanos::new(1_000),
+            spent: Nanos::new(700_000_000),
+            reserved: Nanos::ZERO,
+            estimate: Nanos::new(5),
             resets_at: Some(0),
         };
         assert_eq!(
@@ -165,6 +163,9 @@ mod tests {
                 "ExceededBudget: User=88dc28d0f030c55e over budget. Spend=0.7, Budget=0.000001."
             )
         );
-        assert_eq!((usd(-2_500_000_000), usd(3_000_000_000)), ("-2.5".to_string(), "3.0".to_string()));
+        assert_eq!(
+            (usd(Nanos::new(-2_500_000_000)), usd(Nanos::from_usd(3))),
+            ("-2.5".to_string(), "3.0".to_string())
+        );
     }
 }

@@ -32,23 +32,20 @@
 //!
 //! # Resets
 //!
-//! They happen at the first admission at or after `resets_at`; nothing has to wake up for them. Requests
-//! admitted before it that end after it still have their rows, and count into the period that is over.
+//! They happen at the first admission at or after `resets_at`; nothing has to wake up for them. Where periods
+//! begin says [`crate::domain::keys::reset::Calendar`], the one that the store uses. Requests admitted before a
+//! reset that end after it still have their rows, and count into the period that is over.
 
 mod budgets;
 mod charge;
 mod exceeded;
-mod period;
 #[cfg(test)]
 mod properties;
 
+pub use crate::base::money::Nanos;
 pub use budgets::{Account, Budgets, Loaded, Mark, Standing};
 pub use charge::{Charge, Crossing};
 pub use exceeded::{Exceeded, Refused, Why};
-pub use period::Every;
-
-/// Nano-dollars: 1 USD is 10^9.
-pub type Nanos = i64;
 
 /// Milliseconds since 1970, UTC.
 pub type UnixMs = i64;
@@ -68,8 +65,8 @@ impl Cost {
     /// What is held for it.
     fn reserved(self) -> Nanos {
         match self {
-            Cost::Free => 0,
-            Cost::AtMost(nanos) | Cost::Open(nanos) => nanos.max(1),
+            Cost::Free => Nanos::ZERO,
+            Cost::AtMost(nanos) | Cost::Open(nanos) => nanos.max(Nanos::new(1)),
         }
     }
 }
