@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use stagedoor::base::money::Nanos;
 use stagedoor::base::secret::Secret;
 use stagedoor::config::{self, Config, Loaded, Report, Severity};
 
@@ -20,11 +21,13 @@ fn full(name: &str) -> Option<String> {
         "OPENAI_API_KEY_3",
         "ANTHROPIC_API_KEY",
         "LITELLM_MASTER_KEY",
-        "DATABASE_URL",
         "REDIS_HOST",
         "REDIS_PASSWORD",
     ];
-    known.contains(&name).then(|| format!("value-of-{name}"))
+    match name {
+        "DATABASE_URL" => Some("postgresql://user@db/litellm".to_owned()),
+        _ => known.contains(&name).then(|| format!("value-of-{name}")),
+    }
 }
 
 fn empty(_: &str) -> Option<String> {
@@ -99,6 +102,16 @@ fn groups(config: &Config) -> Vec<String> {
     config.deployments.iter().map(show).collect()
 }
 
+/// The users of a config, one line each.
+fn users(config: &Config) -> Vec<String> {
+    let show = |user: &stagedoor::config::model::ConfiguredUser| {
+        let budget = Nanos::new(user.limits.max_budget_nanos.unwrap());
+        let (email, role) = (user.user_email.as_deref().unwrap(), user.role.unwrap().as_str());
+        format!("{} {email} {role} ${budget} {}", user.user_id, user.models.as_ref().unwrap().join(","))
+    };
+    config.governance.users.iter().map(show).collect()
+}
+
 #[test]
 fn the_guides_config_loads_without_its_indentation() {
     let text = guide_main();
@@ -156,14 +169,17 @@ fn the_tutorials_first_config_loads() {
         ]
     );
     assert_eq!(config.general.master_key, Some(Secret::from("sk-1234")));
-    assert_eq!(config.general.database_url, Some(Secret::from("sqlite:///litellm.db")));
+    let store = &config.governance.store;
+    assert_eq!(store.database_url, Some(Secret::from("sqlite:///litellm.db")));
+    assert_eq!(config.governance.spool.dir, Some(PathBuf::from("litellm.db-spool")));
+    let redis = config.governance.limits.redis.as_ref().unwrap();
+    assert_eq!((redis.host.as_deref(), redis.port), (Some("localhost"), 6379));
     assert_eq!(config.settings.later["rate_limit_config"]["redis_port"], 6379);
     assert_eq!(warnings(&report), Vec::<String>::new());
     let info: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
     assert_eq!(
         info,
-        ["config.yaml: known and accepted, but without effect in this version: rate_limit_config, \
-          general_settings.database_url"]
+        ["config.yaml: known and accepted, but without effect in this version: rate_limit_config"]
     );
 }
 
@@ -172,8 +188,17 @@ fn the_tutorials_authentication_block_loads_with_its_shell_and_python_lines() {
     let text = tutorial("--generate_key");
     assert!(text.contains("client = openai.OpenAI("));
     let Loaded { config, report } = load(&text);
-    assert_eq!(config.settings.later["user_config"][1]["user_id"], "user2");
-    assert_eq!(config.general.database_url, Some(Secret::from("postgresql://user:pass@host:5432/litellm")));
+    assert_eq!(
+        users(&config),
+        [
+            "user1 user1@example.com internal_user $100 gpt-3.5-turbo,claude-3-haiku-20240307",
+            "user2 user2@example.com internal_user $50 gpt-3.5-turbo"
+        ]
+    );
+    assert_eq!(
+        config.governance.store.database_url,
+        Some(Secret::from("postgresql://user:pass@host:5432/litellm"))
+    );
     let warnings = warnings(&report);
     assert!(warnings[0].contains("model_list: there is no model_list"), "{warnings:#?}");
     assert_eq!(
@@ -189,10 +214,23 @@ fn the_tutorials_authentication_block_loads_with_its_shell_and_python_lines() {
 #[test]
 fn the_tutorials_limits_and_costs_load() {
     let Loaded { config, .. } = load(&tutorial("global_max_rpm"));
-    assert_eq!(config.settings.later["general_settings.global_max_rpm"], 1000);
-    assert_eq!(config.settings.later["user_config"][0]["rpm_limit"], 100);
+    let global = config.governance.limits.global;
+    assert_eq!((global.requests_per_minute, global.tokens_per_minute), (Some(1000), Some(1_000_000)));
+    assert_eq!(
+        users(&config),
+        [
+            "premium_user premium@example.com internal_user $500 gpt-4,claude-3",
+            "basic_user basic@example.com internal_user $10 gpt-3.5-turbo"
+        ]
+    );
+    let limits: Vec<_> =
+        config.governance.users.iter().map(|user| (user.limits.rpm_limit, user.limits.tpm_limit)).collect();
+    assert_eq!(limits, [(Some(100), Some(100_000)), (Some(20), Some(10_000))]);
     let Loaded { config, .. } = load(&tutorial("cost_tracking"));
-    assert_eq!(config.settings.later["litellm_settings.cost_tracking"], true);
+    assert!(config.governance.store.keeps_rows);
+    assert_eq!(config.governance.store.database_url, Some(Secret::from("sqlite:///costs.db")));
+    assert_eq!(users(&config), ["team_a team_a@example.com internal_user $200 gpt-4,gpt-3.5-turbo,claude-3"]);
+    assert_eq!(config.governance.users[0].limits.budget_duration.as_deref(), Some("30d"));
 }
 
 #[test]

@@ -92,7 +92,12 @@ fn finish(
     if report.has_errors() { Err(report) } else { Ok(Loaded { config, report }) }
 }
 
-fn sections(tree: &Node, environment: &Environment<'_>, problems: &Problems, files: Vec<PathBuf>) -> Config {
+fn sections(
+    tree: &Node,
+    environment: &Environment<'_>,
+    problems: &Problems,
+    mut files: Vec<PathBuf>,
+) -> Config {
     let context = Context::new(tree, environment, problems);
     let root = Scope::new(Some(tree), "", tree.at, problems);
     root.warn_of_unknown(
@@ -107,15 +112,18 @@ fn sections(tree: &Node, environment: &Environment<'_>, problems: &Problems, fil
     );
     context.keep_later(&root, keys::TOP, "");
     let (litellm, router) = (root.scope("litellm_settings"), root.scope("router_settings"));
-    let general = read::general::read(&context, &root.scope("general_settings"));
+    let general = root.scope("general_settings");
+    let mut governance = read::governance::read(&context, &root, &general, &litellm, &mut files);
+    let general = read::general::read(&context, &general);
     let mut settings = read::litellm::read(&context, &litellm);
     let routing = read::router::read(&context, &root, &router, &litellm);
     let aliases = read::router::aliases(&context, &router);
-    let placed = deployments::read(&context, &root);
+    let placed = deployments::read(&context, &root, &governance.money.prices);
+    governance.limits.key_by_group = deployments::key_limits(&context, &placed);
     check::check(&context, &placed, &aliases, routing.strategy);
     settings.later = context.take_later();
     let numbered =
         placed.into_iter().enumerate().map(|(position, one)| Deployment { position, ..one.deployment });
     let deployments = numbered.map(Arc::new).collect();
-    Config { deployments, aliases, router: routing, general, settings, files }
+    Config { deployments, aliases, router: routing, general, settings, governance, files }
 }

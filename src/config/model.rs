@@ -1,5 +1,15 @@
 //! The checked configuration that the rest of the program reads.
 
+mod addresses;
+mod alerts;
+mod governance;
+mod grants;
+mod identity;
+mod limits;
+mod money;
+mod store;
+mod users;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,6 +21,15 @@ use crate::base::secret::Secret;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{AllowedFails, Fallbacks, RetryPolicy};
 pub use crate::domain::routing::{Alias, StrategyArgs, StrategyName};
+pub use addresses::AddressRange;
+pub use alerts::{AlertSettings, AlertTarget};
+pub use governance::Governance;
+pub use grants::{GrantSettings, KeyCeilings, KeyDefaults, KeyRule, TeamDefaults, TeamGrant, UserDefaults};
+pub use identity::{IdentitySettings, UserHeader, UserKind};
+pub use limits::{LimitSettings, RedisSettings, TokenCount};
+pub use money::{MoneySettings, Prices, ProxyBudget};
+pub use store::{Retention, SpoolFsync, SpoolFull, SpoolSettings, StoreSettings};
+pub use users::ConfiguredUser;
 
 /// Everything the config file (with its includes and the environment) says.
 #[derive(Debug, Clone)]
@@ -25,6 +44,8 @@ pub struct Config {
     pub general: GeneralSettings,
     /// What LiteLLM keeps under `litellm_settings`.
     pub settings: Settings,
+    /// Keys, users, limits, budgets, the ledger.
+    pub governance: Governance,
     /// Every file that took part, for the watcher.
     pub files: Vec<PathBuf>,
 }
@@ -81,8 +102,6 @@ pub struct GeneralSettings {
     pub log_level: Option<String>,
     /// `include_call_id_in_error_body`.
     pub call_id_in_errors: bool,
-    /// `database_url`, for the features that store.
-    pub database_url: Option<Secret>,
     /// `dangerously_allow_mock_testing_request_params`.
     pub allow_mock_testing: bool,
 }

@@ -1,5 +1,7 @@
 //! Typed reading of a mapping: each getter gives a good value or notes what would be one.
 
+mod amounts;
+
 use std::time::Duration;
 
 use super::keys::Keys;

@@ -18,7 +18,7 @@ pub fn read(path: &Path, problems: &Problems, files: &mut Vec<PathBuf>) -> Optio
     let file = problems.add_file(path.display().to_string());
     files.push(path.to_owned());
     let place = At { file, line: 0 };
-    match text_of(path) {
+    match text_of(path, LARGEST) {
         Ok(text) => read_text(&text, file, Some(path), problems, files, &mut vec![identity(path)]),
         Err(reason) => {
             problems.error(place, "", reason);
@@ -102,7 +102,7 @@ fn included(
     files: &mut Vec<PathBuf>,
     open: &mut Vec<PathBuf>,
 ) -> Option<Node> {
-    let text = match text_of(target) {
+    let text = match text_of(target, LARGEST) {
         Ok(text) => text,
         Err(reason) => {
             // Watched all the same, so that creating the file is noticed.
@@ -157,13 +157,13 @@ fn merge(into: &mut Node, other: Node) {
     }
 }
 
-/// The text of a file, or a sentence that says why there is none.
-fn text_of(path: &Path) -> Result<String, String> {
+/// The text of a file of at most so many bytes, or a sentence that says why there is none.
+pub fn text_of(path: &Path, largest: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(format!("is larger than {} MiB", LARGEST / 1024 / 1024));
+    file.take(largest + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > largest {
+        return Err(format!("is larger than {} MiB", largest / 1024 / 1024));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();

@@ -1,5 +1,7 @@
 //! What a user sees of a whole config: values obeyed, problems named.
 
+mod governance;
+
 use std::fs;
 use std::time::Duration;
 

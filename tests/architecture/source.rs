@@ -128,7 +128,8 @@ pub fn sources() -> Vec<Source> {
         tests.extend(test_files(file));
     }
     for file in &mut all {
-        file.is_test = tests.contains(&file.module);
+        // What stands inside of a test module is one too.
+        file.is_test = tests.iter().any(|test| file.module.starts_with(test));
     }
     all
 }

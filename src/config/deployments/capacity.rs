@@ -5,6 +5,7 @@ use crate::config::read::policies;
 use crate::config::scope::Scope;
 use crate::config::yaml::Yaml;
 use crate::domain::deployment::{Capacity, Patience};
+use crate::domain::limits::Limits;
 
 /// Capacity and preference. `rpm` and `tpm` may stand in the entry, `litellm_params` or `model_info`.
 pub fn capacity(parts: &Parts<'_>) -> Capacity {
@@ -20,6 +21,15 @@ pub fn capacity(parts: &Parts<'_>) -> Capacity {
         order: order(&parts.params),
         max_parallel_requests: parts.params.small("max_parallel_requests"),
         tags: parts.params.texts("tags").unwrap_or_default(),
+    }
+}
+
+/// What each key gets of the group, unless it says otherwise.
+pub fn key_limits(params: &Scope<'_>) -> Limits {
+    Limits {
+        requests_per_minute: params.count("default_api_key_rpm_limit"),
+        tokens_per_minute: params.count("default_api_key_tpm_limit"),
+        ..Limits::default()
     }
 }
 

@@ -6,7 +6,7 @@ use super::Parts;
 use crate::config::keys;
 use crate::config::scope::{Scope, nearest};
 use crate::domain::deployment::ModelInfo;
-use crate::domain::pricing::{self, Adjust, Model, Price, PriceBook};
+use crate::domain::pricing::{self, Model, Price};
 
 /// Reads `model_info` and fills in from the price list what it leaves open.
 pub fn read(parts: &Parts<'_>, provider: &str, model: &str) -> ModelInfo {
@@ -37,14 +37,14 @@ pub fn read(parts: &Parts<'_>, provider: &str, model: &str) -> ModelInfo {
         raw,
     };
     known.price = price(parts, &known, provider, model);
-    pricing::fill(&mut known, PriceBook::shipped(), provider, model);
+    pricing::fill(&mut known, parts.prices.book(), provider, model);
     known
 }
 
 /// The deployment's price, resolved here once. A price that is none is told where it stands.
 fn price(parts: &Parts<'_>, known: &ModelInfo, provider: &str, model: &str) -> Option<Arc<Price>> {
     let of = Model { provider, model, base_model: known.base_model.as_deref(), own: &known.raw };
-    match pricing::resolve(PriceBook::shipped(), &of, Adjust::default()) {
+    match pricing::resolve(parts.prices.book(), &of, parts.prices.adjust(provider)) {
         Ok(price) => price.map(Arc::new),
         Err(problems) => {
             for problem in problems {

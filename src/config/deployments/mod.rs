@@ -7,14 +7,17 @@ mod info;
 mod owner;
 mod request;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::context::Context;
 use super::keys;
+use super::model::Prices;
 use super::problem::At;
 use super::scope::{Field, Scope, nearest};
 use super::yaml::{Entry, Node, Yaml};
 use crate::domain::deployment::Deployment;
+use crate::domain::limits::Limits;
 use crate::domain::providers::{Provider, table};
 use identity::Ids;
 
@@ -26,10 +29,12 @@ pub struct Placed {
     pub at: At,
     /// The path of its entry.
     pub path: String,
+    /// What each key gets of its group (`default_api_key_rpm_limit`, `default_api_key_tpm_limit`).
+    pub key_limits: Limits,
 }
 
 /// Reads the list.
-pub fn read(context: &Context<'_>, root: &Scope<'_>) -> Vec<Placed> {
+pub fn read(context: &Context<'_>, root: &Scope<'_>, prices: &Prices) -> Vec<Placed> {
     let Some(field) = root.get("model_list") else {
         let text = "there is no model_list: nothing can be served until models are added";
         context.problems.warn(root.at, "model_list", text);
@@ -42,20 +47,37 @@ pub fn read(context: &Context<'_>, root: &Scope<'_>) -> Vec<Placed> {
     let mut ids = Ids::default();
     let mut placed = Vec::new();
     for item in &items {
-        entry(context, item, &mut ids, &mut placed);
+        entry(context, prices, item, &mut ids, &mut placed);
     }
     placed
+}
+
+/// What each key gets of each group: the first deployment of a group that says it decides.
+pub fn key_limits(context: &Context<'_>, placed: &[Placed]) -> BTreeMap<Arc<str>, Limits> {
+    let mut limits: BTreeMap<Arc<str>, Limits> = BTreeMap::new();
+    for one in placed.iter().filter(|one| !one.key_limits.is_empty()) {
+        let known = limits.entry(Arc::clone(&one.deployment.group)).or_insert(one.key_limits);
+        if *known != one.key_limits {
+            let text = format!(
+                "default_api_key limits differ between deployments of \"{}\"; the first deployment's count",
+                one.deployment.group
+            );
+            context.problems.warn(one.at, &one.path, text);
+        }
+    }
+    limits
 }
 
 /// The parts of one entry.
 struct Parts<'a> {
     context: &'a Context<'a>,
+    prices: &'a Prices,
     entry: Scope<'a>,
     params: Scope<'a>,
     info: Scope<'a>,
 }
 
-fn entry(context: &Context<'_>, item: &Field<'_>, ids: &mut Ids, placed: &mut Vec<Placed>) {
+fn entry(context: &Context<'_>, prices: &Prices, item: &Field<'_>, ids: &mut Ids, placed: &mut Vec<Placed>) {
     let entry = item.scope();
     let node = with_credential(context, &entry);
     let params = Scope::new(
@@ -70,12 +92,14 @@ fn entry(context: &Context<'_>, item: &Field<'_>, ids: &mut Ids, placed: &mut Ve
     context.keep_later(&info, keys::INFO, "model_info");
     let group = required(&entry, "model_name", "a model_list entry needs a model_name");
     let model = required(&params, "model", "there is no model; it looks like \"openai/gpt-4o\"");
-    let parts = Parts { context, entry: entry.clone(), params, info };
+    let parts = Parts { context, prices, entry: entry.clone(), params, info };
     let (Some(group), Some(model)) = (group, model) else {
         // There is no deployment, but the entry's other mistakes are worth knowing now.
         let _ = (request::read(&parts.params), capacity::capacity(&parts), capacity::patience(&parts));
+        capacity::key_limits(&parts.params);
         return;
     };
+    let key_limits = capacity::key_limits(&parts.params);
     for model in catch_all(&parts, &model) {
         let deployment = deployment(&parts, &group, &model);
         for organization in organizations(&parts) {
@@ -84,7 +108,8 @@ fn entry(context: &Context<'_>, item: &Field<'_>, ids: &mut Ids, placed: &mut Ve
                 deployment.connection.organization = organization;
             }
             deployment.id = ids.give(&parts, &deployment);
-            placed.push(Placed { deployment, at: entry.at, path: entry.path.clone() });
+            let (at, path) = (entry.at, entry.path.clone());
+            placed.push(Placed { deployment, at, path, key_limits });
         }
     }
 }

@@ -35,7 +35,6 @@ pub fn read(context: &Context<'_>, scope: &Scope<'_>) -> GeneralSettings {
         forward_client_headers: scope.bool("forward_client_headers_to_llm_api").unwrap_or(false),
         log_level: log_level(scope),
         call_id_in_errors: scope.bool("include_call_id_in_error_body").unwrap_or(false),
-        database_url: scope.secret("database_url"),
         allow_mock_testing: scope.bool("dangerously_allow_mock_testing_request_params").unwrap_or(false),
     }
 }

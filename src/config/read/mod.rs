@@ -2,6 +2,7 @@
 
 pub mod fallbacks;
 pub mod general;
+pub mod governance;
 pub mod litellm;
 pub mod policies;
 pub mod router;

@@ -1,0 +1,23 @@
+//! Who is told what an operator should know.
+
+use std::time::Duration;
+
+use crate::base::secret::Secret;
+
+/// Alerts about budgets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertSettings {
+    /// Where to; empty: nobody is told.
+    pub targets: Vec<AlertTarget>,
+    /// `alerting_args.budget_alert_ttl`: not the same again within this time (a day by default).
+    pub repeat_after: Duration,
+}
+
+/// An address that takes alerts. It is a secret: whoever knows it can post there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AlertTarget {
+    /// Slack's form: `{"text": ...}`.
+    Slack(Secret),
+    /// The event as a JSON object.
+    Webhook(Secret),
+}

@@ -1,0 +1,52 @@
+//! Limits that belong to no key, user or team.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::base::secret::Secret;
+use crate::domain::limits::Limits;
+
+/// Limits of the whole gateway, and those that keys have by default.
+#[derive(Debug, Clone, Default)]
+pub struct LimitSettings {
+    /// `global_max_rpm`, `global_max_tpm`, `global_max_parallel_requests`: everybody together.
+    pub global: Limits,
+    /// `max_parallel_requests`: of each key that has no such limit of its own.
+    pub key_parallel: Option<u64>,
+    /// `default_api_key_rpm_limit` and `default_api_key_tpm_limit` of deployments: of each key for that group,
+    /// unless the key says otherwise.
+    pub key_by_group: BTreeMap<Arc<str>, Limits>,
+    /// `token_rate_limit_type`
+    pub tokens: TokenCount,
+    /// `rate_limit_config`: the Redis that replicas are to share.
+    pub redis: Option<RedisSettings>,
+}
+
+/// Which tokens count for `tpm_limit`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TokenCount {
+    /// All.
+    #[default]
+    Total,
+    /// Those of the prompt.
+    Input,
+    /// Those of the answer.
+    Output,
+}
+
+/// Where a Redis is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedisSettings {
+    /// `redis_url`, over all of the following.
+    pub url: Option<Secret>,
+    /// `redis_host`
+    pub host: Option<String>,
+    /// `redis_port` (6379 by default).
+    pub port: u16,
+    /// `redis_password`
+    pub password: Option<Secret>,
+    /// `redis_db`
+    pub db: Option<u32>,
+    /// `redis_ssl`
+    pub tls: bool,
+}
