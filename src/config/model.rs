@@ -24,7 +24,7 @@ pub use crate::domain::routing::{Alias, StrategyArgs, StrategyName};
 pub use addresses::AddressRange;
 pub use alerts::{AlertSettings, AlertTarget};
 pub use governance::Governance;
-pub use grants::{GrantSettings, KeyCeilings, KeyDefaults, KeyRule, TeamDefaults, TeamGrant, UserDefaults};
+pub use grants::{GrantSettings, KeyRule};
 pub use identity::{IdentitySettings, UserHeader, UserKind};
 pub use limits::{LimitSettings, RedisSettings, TokenCount};
 pub use money::{MoneySettings, Prices, ProxyBudget};

@@ -17,6 +17,8 @@ pub struct IdentitySettings {
     pub custom_key_length: usize,
     /// `DISABLE_KEY_NAME`: do not keep `sk-...` and the last four characters of a key for show.
     pub hides_key_names: bool,
+    /// `LITELLM_KEY_ROTATION_GRACE_PERIOD`: how long a replaced key goes on working (`24h` ...); `None`: not at all.
+    pub rotation_grace: Option<String>,
     /// `user_api_key_cache_ttl`: how long a key's record is used without looking again (60 s by default);
     /// changes are noticed at once all the same.
     pub cache_for: Duration,

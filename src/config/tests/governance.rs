@@ -186,22 +186,18 @@ fn defaults_and_ceilings_of_keys_users_and_teams() {
         max_internal_user_budget: 5\n  internal_user_budget_duration: 1mo\n  max_user_budget: 6\n  max_end_user_budget: 0.1\n  \
         max_end_user_budget_id: b\n";
     let grants = governance(text).grants;
-    assert_eq!(grants.key_defaults.limits.max_budget_nanos, Some(1_500_000_000));
     assert_eq!(
-        (grants.key_defaults.duration.as_deref(), &grants.key_defaults.metadata["a"]),
-        (Some("7d"), &json!(1))
-    );
-    assert_eq!(
-        (grants.key_ceilings.duration.as_deref(), grants.key_ceilings.limits.tpm_limit),
-        (Some("30d"), Some(1000))
+        json!([grants.key_defaults, grants.key_ceilings]),
+        json!([
+            {"max_budget": 1.5, "duration": "7d", "models": ["m"], "metadata": {"a": 1}},
+            {"max_budget": 100, "duration": "30d", "tpm_limit": 1000}
+        ])
     );
     let team = grants.team_keys.unwrap();
     assert_eq!((team.roles, team.required), (Some(vec![TeamRole::Admin]), vec!["tags".to_owned()]));
     assert_eq!(grants.personal_keys.unwrap().roles, Some(vec![Role::ProxyAdmin]));
-    let teams: Vec<_> =
-        grants.user_defaults.teams.iter().map(|t| (t.team_id.as_str(), t.role, t.max_budget)).collect();
-    assert_eq!(teams, [("t", TeamRole::User, None), ("u", TeamRole::Admin, Some(Nanos::from_usd(3)))]);
-    assert_eq!(grants.team_defaults.limits.max_budget_nanos, Some(4_000_000_000));
+    assert_eq!(grants.user_defaults["teams"][1]["max_budget_in_team"], 3);
+    assert_eq!(grants.team_defaults["max_budget"], 4);
     assert_eq!(grants.internal_user_budget, Some(Nanos::from_usd(5)));
     assert_eq!(grants.internal_user_budget_duration.as_deref(), Some("1mo"));
     assert_eq!(
@@ -209,9 +205,22 @@ fn defaults_and_ceilings_of_keys_users_and_teams() {
         (Some(Nanos::from_usd(6)), Some(Nanos::new(100_000_000)))
     );
     assert_eq!(grants.end_user_budget_id.as_deref(), Some("b"));
+    let bad = "litellm_settings:\n  upperbound_key_generate_params: {max_budgets: 1, duration: 30}\n  \
+               default_internal_user_params: {user_role: owner, teams: [{user_role: admin}]}\n  \
+               key_generation_settings: {team_key_generation: {allowed_team_member_role: [admin]}}\n";
     assert_eq!(
-        problems("litellm_settings: {upperbound_key_generate_params: {max_budgets: 1}, default_internal_user_params: {user_role: owner}}").len(),
-        2
+        problems(bad),
+        [
+            "warning: c.yaml:3 litellm_settings.upperbound_key_generate_params.max_budgets: unknown key, did you mean \
+             \"max_budget\"?",
+            "error: c.yaml:3 litellm_settings.upperbound_key_generate_params.duration: must be a length of time such as \
+             \"1h\", \"7d\", \"30d\" or \"1mo\"",
+            "error: c.yaml:4 litellm_settings.default_internal_user_params.user_role: must be one of proxy_admin, \
+             proxy_admin_viewer, internal_user, internal_user_viewer, app_user",
+            "error: c.yaml:4 litellm_settings.default_internal_user_params.teams[0]: needs a team_id",
+            "warning: c.yaml:5 litellm_settings.key_generation_settings.team_key_generation.allowed_team_member_role: \
+             unknown key; the keys are allowed_team_member_roles and required_params",
+        ]
     );
 }
 

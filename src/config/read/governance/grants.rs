@@ -3,12 +3,10 @@
 use super::caps::caps;
 use super::users::ROLES;
 use crate::config::keys::Keys;
-use crate::config::model::{
-    GrantSettings, KeyCeilings, KeyDefaults, KeyRule, TeamDefaults, TeamGrant, UserDefaults,
-};
+use crate::config::model::{GrantSettings, KeyRule};
 use crate::config::scope::{Field, Scope};
 use crate::config::yaml::Yaml;
-use crate::domain::keys::TeamRole;
+use crate::domain::keys::{JsonMap, TeamRole};
 
 /// The words of a role in a team.
 const TEAM_ROLES: &[(&str, TeamRole)] = &[("admin", TeamRole::Admin), ("user", TeamRole::User)];
@@ -69,22 +67,26 @@ pub fn read(litellm: &Scope<'_>) -> GrantSettings {
     }
 }
 
-fn key_defaults(scope: &Scope<'_>) -> KeyDefaults {
+fn key_defaults(scope: &Scope<'_>) -> JsonMap {
     scope.warn_of_unknown(KEY_DEFAULTS, &[]);
-    KeyDefaults {
-        user_id: scope.text("user_id"),
-        team_id: scope.text("team_id"),
-        duration: scope.get("duration").and_then(|field| field.lifetime()),
-        models: scope.texts("models").unwrap_or_default(),
-        limits: caps(scope),
-        metadata: scope.json("metadata").unwrap_or_default(),
-    }
+    let _ = (scope.text("user_id"), scope.text("team_id"), scope.json("metadata"));
+    checked(scope)
 }
 
-fn key_ceilings(scope: &Scope<'_>) -> KeyCeilings {
+fn key_ceilings(scope: &Scope<'_>) -> JsonMap {
     scope.warn_of_unknown(KEY_CEILINGS, &[]);
-    let duration = scope.get("duration").and_then(|field| field.lifetime());
-    KeyCeilings { limits: caps(scope), duration }
+    checked(scope)
+}
+
+/// A mapping whose caps, lifetime and models have been looked at, as it is written.
+fn checked(scope: &Scope<'_>) -> JsonMap {
+    caps(scope);
+    scope.texts("models");
+    if let Some(field) = scope.get("duration") {
+        field.lifetime();
+    }
+    let said = scope.entries().iter().filter(|entry| !entry.node.is_null());
+    said.map(|entry| (entry.key.clone(), entry.node.to_json())).collect()
 }
 
 /// One of the rules about who may make keys.
@@ -107,39 +109,37 @@ fn rule<R: Copy>(
     Some(KeyRule { roles: listed, required: scope.texts("required_params").unwrap_or_default() })
 }
 
-fn user_defaults(scope: &Scope<'_>) -> UserDefaults {
+fn user_defaults(scope: &Scope<'_>) -> JsonMap {
     scope.warn_of_unknown(USER_DEFAULTS, &[]);
-    let teams = scope.get("teams");
-    let teams = teams.as_ref().and_then(|field| field.list()).unwrap_or_default();
-    UserDefaults {
-        role: scope.get("user_role").and_then(|field| field.word(ROLES)),
-        models: scope.texts("models").unwrap_or_default(),
-        limits: caps(scope),
-        teams: teams.iter().filter_map(team_grant).collect(),
+    if let Some(field) = scope.get("user_role") {
+        field.word(ROLES);
     }
+    let teams = scope.get("teams");
+    for item in teams.as_ref().and_then(|field| field.list()).unwrap_or_default() {
+        team_of_user(&item);
+    }
+    checked(scope)
 }
 
 /// A team's id, or a mapping that says more.
-fn team_grant(item: &Field<'_>) -> Option<TeamGrant> {
+fn team_of_user(item: &Field<'_>) {
     if !matches!(item.node.value, Yaml::Map(_)) {
-        return Some(TeamGrant { team_id: item.text()?, role: TeamRole::default(), max_budget: None });
+        item.text();
+        return;
     }
     let scope = item.scope();
     scope.warn_of_unknown(Keys { now: &["team_id", "user_role", "max_budget_in_team"], later: &[] }, &[]);
-    let role = scope.get("user_role").and_then(|field| field.word(TEAM_ROLES)).unwrap_or_default();
-    let max_budget = scope.dollars("max_budget_in_team");
-    let Some(team_id) = scope.text("team_id") else {
+    if let Some(field) = scope.get("user_role") {
+        field.word(TEAM_ROLES);
+    }
+    scope.dollars("max_budget_in_team");
+    if scope.get("team_id").is_none_or(|field| field.text().is_none()) {
         item.error("needs a team_id");
-        return None;
-    };
-    Some(TeamGrant { team_id, role, max_budget })
+    }
 }
 
-fn team_defaults(scope: &Scope<'_>) -> TeamDefaults {
+fn team_defaults(scope: &Scope<'_>) -> JsonMap {
     scope.warn_of_unknown(TEAM_DEFAULTS, &[]);
-    TeamDefaults {
-        models: scope.texts("models").unwrap_or_default(),
-        limits: caps(scope),
-        member_permissions: scope.texts("team_member_permissions"),
-    }
+    scope.texts("team_member_permissions");
+    checked(scope)
 }

@@ -26,6 +26,7 @@ pub fn read(context: &Context<'_>, general: &Scope<'_>) -> IdentitySettings {
         generated_key_bytes: generated.unwrap_or(KEY_LENGTH),
         custom_key_length: custom.unwrap_or(KEY_LENGTH),
         hides_key_names: variables::flag(context, "DISABLE_KEY_NAME").unwrap_or(false),
+        rotation_grace: variables::lifetime(context, "LITELLM_KEY_ROTATION_GRACE_PERIOD"),
         cache_for: general.seconds("user_api_key_cache_ttl").unwrap_or(CACHE_FOR),
         cache_entries: entries.unwrap_or(CACHE_ENTRIES),
         needs_end_user: general.flag("enforce_user_param"),

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use crate::config::context::Context;
 use crate::config::problem::At;
+use crate::domain::keys::reset::rolling_end;
 
 /// A truth value.
 pub fn flag(context: &Context<'_>, name: &str) -> Option<bool> {
@@ -25,6 +26,16 @@ pub fn number(context: &Context<'_>, name: &str, range: RangeInclusive<usize>) -
         wrong(context, name, &format!("must be a whole number from {} to {}", range.start(), range.end()));
     }
     found
+}
+
+/// A length of time as it is written.
+pub fn lifetime(context: &Context<'_>, name: &str) -> Option<String> {
+    let text = context.environment.get(name)?;
+    if rolling_end(&text, 0).is_some() {
+        return Some(text);
+    }
+    wrong(context, name, "must be a length of time such as 24h");
+    None
 }
 
 /// Notes an error about a variable. Its value is not shown: it may be secret.
