@@ -3,6 +3,8 @@
 pub mod cell;
 pub mod deployment;
 pub mod keeper;
+pub mod key_directory;
 pub mod outbox;
 pub mod router;
+pub mod spend_writer;
 pub mod topology;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
 
+use super::accounts::{self, Carrier, Ledger};
 use super::cli::Cli;
 use super::{banner, remember, server, shutdown, watch};
 use crate::actors::keeper::Kept;
@@ -91,22 +92,30 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let ground = Ground { control: control.handle(), metrics: metrics.clone() };
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
+    let store = remember::open(&config)?;
+    let governance = accounts::governance(&config, &store);
+    let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
+    let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
+    let manage = remember::manage(store.clone(), master.key.clone(), Arc::new(carrier));
+    let ledger = Ledger::open(&config, &store, &governance, &metrics)?;
+    control.spawn(accounts::seed_users(Arc::clone(&config), store));
     let shared = Shared {
         current: Arc::clone(&current),
-        identities: Identities::new(master.key.clone()),
+        identities: Identities::new(master.key.clone()).with_keys(directory, keys),
+        governance,
         metrics: metrics.clone(),
         in_flight: InFlight::default(),
         draining: Draining::default(),
     };
-    let manage = remember::open(&config, &master)?;
     let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
     // Before it says that it listens: from then on signals and file changes must not be missed.
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;
     watch::start(&cli, &config, topology, shared.clone());
-    let running = server::start(&cli, &shared, &manage, tls)?;
+    let running = server::start(&cli, &shared, &manage, &ledger, tls)?;
     banner::say_started(&running, &config, &master, cli.config.as_deref());
     control.spawn(upkeep(metrics));
     let code = shutdown::run_until_stopped(running, &shared, signals).await;
+    ledger.close().await;
     control.stop();
     Ok(code)
 }

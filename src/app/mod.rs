@@ -1,5 +1,6 @@
 //! From the command line to a running server, and down again.
 
+pub mod accounts;
 pub mod banner;
 pub mod boot;
 pub mod cli;

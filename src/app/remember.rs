@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use super::boot::{Master, StartError};
+use super::boot::StartError;
 use crate::base::secret::Secret;
 use crate::config::Config;
-use crate::manage::changes::NoCopies;
-use crate::manage::{Manage, Settings};
+use crate::manage::{Changes, Manage, Settings};
 use crate::store::{Store, StoreOptions};
 
 /// Opens the store and says what it is. A database that is not there yet is no reason not to start.
 ///
 /// # Errors
 /// When the URL cannot be read.
-pub fn open(config: &Config, master: &Master) -> Result<Manage, StartError> {
+pub fn open(config: &Config) -> Result<Store, StartError> {
     let store = store(config)?;
     let looked_at = store.clone();
     actix_rt::spawn(async move {
@@ -22,17 +21,23 @@ pub fn open(config: &Config, master: &Master) -> Result<Manage, StartError> {
             Err(cause) => tracing::warn!(%cause, "the database is not there; trying again with each request"),
         }
     });
-    Ok(manage(store, master.key.clone()))
+    Ok(store)
 }
 
 /// The operations on a store.
-pub fn manage(store: Store, master_key: Secret) -> Manage {
-    Manage::new(store, Settings::default(), master_key, Arc::new(NoCopies))
+pub fn manage(store: Store, master_key: Secret, changes: Arc<dyn Changes>) -> Manage {
+    Manage::new(store, Settings::default(), master_key, changes)
 }
 
 fn store(config: &Config) -> Result<Store, StartError> {
-    let options = StoreOptions::default();
-    let opened = match &config.general.database_url {
+    let settings = &config.governance;
+    let mut options = StoreOptions {
+        connections: settings.store.connections,
+        calendar: settings.money.calendar.clone(),
+        ..StoreOptions::default()
+    };
+    options.patience = settings.store.patience.unwrap_or(options.patience);
+    let opened = match &settings.store.database_url {
         Some(url) => Store::new(url.expose(), options),
         None => {
             tracing::warn!(

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_http::body::BoxBody;
@@ -20,14 +21,17 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::accounts::Ledger;
 use super::boot::StartError;
 use super::cli::Cli;
 use crate::actors::keeper::Kept;
 use crate::actors::router::Router;
+use crate::gateway::books::Books;
 use crate::gateway::pipeline::{Gateway, Shared};
 use crate::gateway::settle::Telemetry;
 use crate::http::routes;
 use crate::manage::Manage;
+use crate::spool::Spool;
 use crate::telemetry::names;
 use crate::upstream::client::HttpUpstream;
 
@@ -47,6 +51,8 @@ pub struct Running {
 
 /// How long a client may take to send a request's headers.
 const HEADERS: Duration = Duration::from_secs(30);
+/// How often a worker's books look after the spool.
+const TICK: Duration = Duration::from_secs(1);
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 4096;
 
@@ -59,6 +65,7 @@ pub fn start(
     cli: &Cli,
     shared: &Shared,
     manage: &Manage,
+    ledger: &Ledger,
     tls: Arc<rustls::ClientConfig>,
 ) -> Result<Running, StartError> {
     let workers = cli.num_workers.filter(|workers| *workers > 0).map_or_else(cores, usize::from);
@@ -73,8 +80,10 @@ pub fn start(
     let address = listener.local_addr().unwrap_or(address);
     let keep_alive = Duration::from_secs(cli.keepalive_timeout);
     let (shared, manage) = (shared.clone(), manage.clone());
+    let (spool, keeps_master) = (ledger.spool.clone(), ledger.keeps_master);
+    let next = Arc::new(AtomicUsize::new(0));
     let app = move || {
-        let gateway = Data::new(worker(&shared, &tls));
+        let gateway = Data::new(worker(&shared, &tls, books(&shared, spool.as_ref(), keeps_master, &next)));
         let app = App::new().app_data(gateway).app_data(Data::new(manage.clone()));
         let app = app.configure(routes::configure);
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
@@ -126,13 +135,27 @@ fn cores() -> usize {
 }
 
 /// One worker's gateway; called on the worker's own thread.
-fn worker(shared: &Shared, tls: &Arc<rustls::ClientConfig>) -> Rc<Gateway> {
+fn worker(shared: &Shared, tls: &Arc<rustls::ClientConfig>, books: Rc<Books>) -> Rc<Gateway> {
     let restarts = shared.metrics.counter(names::ACTOR_RESTARTS, &[("actor", "router")]);
     let router =
         Kept::start("router", Arbiter::current(), restarts, |notice| Router::new(Router::standard(), notice));
     let upstream = Rc::new(HttpUpstream::new(Arc::clone(tls)));
-    let telemetry = Rc::new(Telemetry::new(shared.metrics.clone()));
-    Gateway::new(shared.clone(), upstream, router, telemetry)
+    Gateway::new(shared.clone(), upstream, router, books)
+}
+
+/// One worker's books, with an end of the spool of their own.
+fn books(shared: &Shared, spool: Option<&Arc<Spool>>, keeps_master: bool, next: &AtomicUsize) -> Rc<Books> {
+    let appender = spool.map(|spool| spool.appender(next.fetch_add(1, Ordering::Relaxed)));
+    let books = Rc::new(Books::new(Telemetry::new(shared.metrics.clone()), appender, keeps_master));
+    let own = Rc::downgrade(&books);
+    actix_rt::spawn(async move {
+        while let Some(books) = own.upgrade() {
+            books.tick();
+            drop(books);
+            actix_rt::time::sleep(TICK).await;
+        }
+    });
+    books
 }
 
 fn server_tls(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, StartError> {

@@ -1,6 +1,7 @@
 //! The ground floor: values and small mechanisms that know nothing of HTTP, providers or actors.
 
 pub mod civil;
+pub mod clock;
 pub mod coarse_clock;
 pub mod deadline;
 pub mod durations;

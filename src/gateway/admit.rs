@@ -72,7 +72,10 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         None => form_flag(&body, "stream"),
     };
     let input_tokens = tokens::of_body(raw.body.len());
-    let estimated_tokens = input_tokens.saturating_add(surface.map_or(0, wanted_output));
+    let max_output_tokens = surface.and_then(output_cap);
+    let answers = surface.and_then(|surface| surface.u64("n")).unwrap_or(1).max(1);
+    let output_tokens = max_output_tokens.unwrap_or(0).saturating_mul(answers);
+    let estimated_tokens = input_tokens.saturating_add(output_tokens);
     Ok(Rc::new(Call {
         endpoint: raw.endpoint,
         stream: stream && streams(raw.endpoint),
@@ -81,6 +84,9 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         request_fallbacks: request_fallbacks(surface)?,
         input_tokens,
         estimated_tokens,
+        max_output_tokens,
+        answers: u32::try_from(answers).unwrap_or(u32::MAX),
+        end_user: surface.and_then(|surface| surface.str("user")).map(|user| user.as_ref().into()),
         forward: special.map_or_else(Vec::new, |headers| forwarded(headers, &table.config.general)),
         own_connection,
         api_version: raw.api_version.map(str::to_string),
@@ -251,14 +257,13 @@ fn wants_usage(body: &Surface) -> bool {
     options == Some("true")
 }
 
-/// What the caller lets the model write at most, over all choices; 0 when it sets no cap.
-fn wanted_output(body: &Surface) -> u64 {
-    let cap = ["max_completion_tokens", "max_tokens", "max_output_tokens"]
+/// What the caller lets the model write at most in one answer. Of several caps the largest counts, so that they
+/// cannot be played against each other.
+fn output_cap(body: &Surface) -> Option<u64> {
+    ["max_completion_tokens", "max_tokens", "max_output_tokens"]
         .iter()
         .filter_map(|field| body.u64(field))
         .max()
-        .unwrap_or(0);
-    cap.saturating_mul(body.u64("n").unwrap_or(1).max(1))
 }
 
 /// Parameters that would let a caller steer the gateway: refused unless the configuration allows them.

@@ -142,6 +142,7 @@ impl AnswerStream {
         let received = self.received;
         held.record.note(|facts| {
             facts.usage = live.usage();
+            facts.output_bytes = live.output_bytes();
             facts.first_token = live.first_token().map(|at| at.saturating_duration_since(received));
             facts.upstream += live.flowed();
         });
@@ -168,8 +169,10 @@ impl Drop for AnswerStream {
             actix_rt::spawn(drain::to_the_end(live, held));
             return;
         }
-        let usage = live.usage();
-        held.record.note(|facts| facts.usage = usage);
+        held.record.note(|facts| {
+            facts.usage = live.usage();
+            facts.output_bytes = live.output_bytes();
+        });
     }
 }
 

@@ -38,6 +38,12 @@ pub struct Call {
     pub input_tokens: u64,
     /// About how many tokens it takes from `tpm` limits, output included.
     pub estimated_tokens: u64,
+    /// The cap it sets on each answer, if it sets one.
+    pub max_output_tokens: Option<u64>,
+    /// How many answers it asks for.
+    pub answers: u32,
+    /// The caller's customer (`user` in the body).
+    pub end_user: Option<Arc<str>>,
     /// Headers that travel on (`anthropic-beta`, and `x-` ones where the configuration says so).
     pub forward: Vec<(String, Secret)>,
     /// Connection fields the caller brought along, where the configuration lets it.

@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use actix_http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 
+use crate::actors::keeper::Kept;
+use crate::actors::key_directory::{Directory, Found, Identity, KeyDirectory};
+use crate::base::clock::unix_ms;
 use crate::base::error::{Error, Kind};
 use crate::base::ids;
 use crate::base::secret::Secret;
+use crate::domain::keys::{KeyStatus, Role};
 
 /// The headers a key may come in, in the order in which they win (contract of LiteLLM's proxy).
 const KEY_HEADERS: [HeaderName; 6] = [
@@ -19,44 +23,115 @@ const KEY_HEADERS: [HeaderName; 6] = [
 ];
 
 /// Somebody whose key has been checked. Only [`identify`] makes one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Caller {
-    hashed_key: Arc<str>,
+    identity: Arc<Identity>,
     _proof: (),
 }
 
 impl Caller {
-    /// SHA-256 of the key, as metrics and logs name it.
+    /// SHA-256 of the key as metrics and logs name it, or the name that stands for the master key.
     pub fn hashed_key(&self) -> &Arc<str> {
-        &self.hashed_key
+        &self.identity.hash
+    }
+
+    /// Whether it is the master key, or an administrator's.
+    pub fn is_admin(&self) -> bool {
+        let Some(grant) = self.identity.grant.as_deref() else { return true };
+        let role = grant.user.as_ref().and_then(|user| user.user_role);
+        matches!(role, Some(Role::ProxyAdmin | Role::ProxyAdminViewer))
+    }
+
+    /// What is known of it.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.identity
     }
 }
 
 /// What [`identify`] checks against.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Identities {
     master_key: Secret,
-    hashed_master_key: Arc<str>,
+    master: Arc<Identity>,
+    keys: Option<(Directory, Kept<KeyDirectory>)>,
 }
 
 impl Identities {
     /// The master key is the one identity there is.
     pub fn new(master_key: Secret) -> Self {
-        let hashed_master_key = ids::sha256_hex(master_key.expose()).into();
-        Identities { master_key, hashed_master_key }
+        Identities { master_key, master: Arc::new(Identity::master()), keys: None }
+    }
+
+    /// Virtual keys are found there.
+    #[must_use]
+    pub fn with_keys(mut self, directory: Directory, actor: Kept<KeyDirectory>) -> Self {
+        self.keys = Some((directory, actor));
+        self
+    }
+
+    /// The master key's identity, if it is the master key.
+    pub fn master(&self, key: &str) -> Option<Caller> {
+        self.master_key.matches(key).then(|| Caller { identity: Arc::clone(&self.master), _proof: () })
     }
 }
 
 /// Finds the key in the headers and checks it.
 ///
 /// # Errors
-/// 401 when there is no key, it is malformed, or it is unknown. The key is never part of the message.
-pub fn identify(headers: &HeaderMap, identities: &Identities) -> Result<Caller, Error> {
+/// 401 when there is no key, it is malformed, unknown, blocked or expired; 503 when it is not known here and the
+/// database does not answer. The key is never part of the message.
+pub async fn identify(headers: &HeaderMap, identities: &Identities) -> Result<Caller, Error> {
     let key = presented_key(headers)?;
-    if identities.master_key.matches(key) {
-        return Ok(Caller { hashed_key: Arc::clone(&identities.hashed_master_key), _proof: () });
+    if let Some(master) = identities.master(key) {
+        return Ok(master);
     }
-    Err(Error::new(Kind::Unauthorized, "Authentication Error, Invalid proxy server token passed."))
+    Box::pin(virtual_key(key, identities)).await
+}
+
+async fn virtual_key(key: &str, identities: &Identities) -> Result<Caller, Error> {
+    let unknown = || {
+        Error::new(Kind::Unauthorized, "Authentication Error, Invalid proxy server token passed.")
+            .with_type("token_not_found_in_db")
+            .with_param("key")
+    };
+    let Some((directory, actor)) = &identities.keys else { return Err(unknown()) };
+    if !key.starts_with("sk-") {
+        let message = "LiteLLM Virtual Key expected, expected to start with 'sk-'.";
+        return Err(Error::new(Kind::Unauthorized, message));
+    }
+    let found = directory.find(actor, &ids::sha256_hex(key)).await.map_err(|cause| {
+        Error::new(Kind::StoreUnavailable, "The database does not answer, so this key cannot be checked now.")
+            .with_cause(cause)
+    })?;
+    let Found::Known(identity) = found else { return Err(unknown()) };
+    usable(&identity)?;
+    Ok(Caller { identity, _proof: () })
+}
+
+/// Whether the key and its team may be used now.
+fn usable(identity: &Identity) -> Result<(), Error> {
+    let Some(grant) = identity.grant.as_deref() else { return Ok(()) };
+    let refused = |message: String| Err(Error::new(Kind::Unauthorized, message));
+    match grant.key.status(unix_ms()) {
+        KeyStatus::Active => {}
+        KeyStatus::Revoked => {
+            return refused(
+                "Authentication Error, Key is blocked. Update via `/key/unblock` if you're an admin.".into(),
+            );
+        }
+        KeyStatus::Expired => {
+            return Err(Error::new(Kind::Unauthorized, "Authentication Error - Expired Key.")
+                .with_type("expired_key")
+                .with_param("key"));
+        }
+    }
+    match grant.team.as_ref().filter(|team| team.blocked) {
+        Some(team) => refused(format!(
+            "Authentication Error, Team={} is blocked. Update via `/team/unblock` if you're an admin.",
+            team.team_id
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The key that a request presents.
@@ -98,11 +173,13 @@ mod tests {
     use super::*;
 
     fn try_with(pairs: &[(&str, &str)]) -> Result<Caller, Error> {
+        use futures_util::FutureExt;
+
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.insert(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        identify(&headers, &Identities::new(Secret::from("sk-right")))
+        identify(&headers, &Identities::new(Secret::from("sk-right"))).now_or_never().unwrap()
     }
 
     #[test]
@@ -110,8 +187,8 @@ mod tests {
         for name in KEY_HEADERS {
             let with = |value| try_with(&[(name.as_str(), value)]);
             assert!(with("Bearer sk-right").is_ok(), "{name}");
-            let wrong = with("Bearer sk-wrong").unwrap_err();
-            assert_eq!((wrong.status(), wrong.type_()), (401, "auth_error"));
+            let wrong = with("Bearer sk-wrong").err().unwrap();
+            assert_eq!((wrong.status(), wrong.type_()), (401, "token_not_found_in_db"));
             assert!(!wrong.message().contains("sk-wrong"));
         }
         assert!(try_with(&[("api-key", "sk-right")]).is_ok());
@@ -120,7 +197,7 @@ mod tests {
 
     #[test]
     fn missing_and_malformed_keys_say_so() {
-        assert!(try_with(&[]).unwrap_err().message().contains("No api key passed in"));
-        assert!(try_with(&[("authorization", "sk-right")]).unwrap_err().message().contains("Malformed"));
+        assert!(try_with(&[]).err().unwrap().message().contains("No api key passed in"));
+        assert!(try_with(&[("authorization", "sk-right")]).err().unwrap().message().contains("Malformed"));
     }
 }

@@ -11,6 +11,7 @@ use super::call::Call;
 use super::pipeline::Gateway;
 use super::translate::ContentType;
 use crate::domain::deployment::Deployment;
+use crate::domain::limits::{Kind, Standing};
 
 static CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 static MODEL_ID: HeaderName = HeaderName::from_static("x-litellm-model-id");
@@ -114,6 +115,26 @@ pub fn success(
             put(headers, name, value.clone());
         }
         put(headers, &ours.name, value.clone());
+    }
+}
+
+/// How the caller's own limits stand: `x-ratelimit-api_key-remaining-requests` and its like.
+pub fn limits(standings: &[Standing], headers: &mut HeaderMap) {
+    for standing in standings {
+        for room in standing.rooms() {
+            let kind = match room.kind {
+                Kind::Requests => "requests",
+                Kind::Tokens => "tokens",
+                Kind::TokensPerDay => "tokens_per_day",
+                Kind::Parallel => "max_parallel_requests",
+            };
+            for (what, number) in [("limit", room.limit), ("remaining", room.remaining())] {
+                let name = format!("x-ratelimit-{}-{what}-{kind}", standing.kind);
+                if let Ok(name) = HeaderName::try_from(name) {
+                    put(headers, &name, HeaderValue::from(number));
+                }
+            }
+        }
     }
 }
 

@@ -195,6 +195,11 @@ impl Live {
         self.translator.usage()
     }
 
+    /// Bytes of answer text that came.
+    pub fn output_bytes(&self) -> u64 {
+        self.translator.output_bytes()
+    }
+
     /// When the first token came.
     pub fn first_token(&self) -> Option<Instant> {
         self.first_token

@@ -1,15 +1,19 @@
 //! The pipeline of one request: identify, admit, reserve, attempts, answer, settle.
 
+pub mod access;
 pub mod admit;
 pub mod answer;
 pub mod attempt;
 pub mod attempt_guard;
 pub mod attempts;
 pub mod back;
+pub mod books;
 pub mod call;
 pub mod caller;
 pub mod drain;
+pub mod governance;
 pub mod headers;
+pub mod ledger_line;
 pub mod live;
 pub mod made;
 pub mod options;

@@ -11,12 +11,14 @@ use arc_swap::Guard;
 use bytes::Bytes;
 use futures_core::future::LocalBoxFuture;
 
+use super::access;
 use super::admit::{self, Raw};
 use super::answer::{Answer, AnswerBody, AnswerStream, Held, error_event};
 use super::attempts::{self, Served, Tally};
 use super::call::Call;
 use super::caller::{self, Caller, Identities};
 use super::drain;
+use super::governance::Governance;
 use super::headers;
 use super::live::Live;
 use super::prepare::Routes;
@@ -41,6 +43,8 @@ pub struct Shared {
     pub current: Current,
     /// Whose keys are accepted.
     pub identities: Identities,
+    /// Limits and budgets.
+    pub governance: Governance,
     /// The registry.
     pub metrics: Metrics,
     /// Requests under way in the process.
@@ -152,8 +156,8 @@ impl Gateway {
     ///
     /// # Errors
     /// 401.
-    pub fn check_key(&self, headers: &HeaderMap) -> Result<Caller, Error> {
-        caller::identify(headers, &self.shared.identities)
+    pub async fn check_key(&self, headers: &HeaderMap) -> Result<Caller, Error> {
+        caller::identify(headers, &self.shared.identities).await
     }
 
     /// A request has arrived: from here on its end will be told, whatever it is.
@@ -169,10 +173,10 @@ impl Gateway {
     ///
     /// # Errors
     /// 401.
-    pub fn identify(&self, opened: Opened, headers: &HeaderMap) -> Result<Identified, Failure> {
+    pub async fn identify(&self, opened: Opened, headers: &HeaderMap) -> Result<Identified, Failure> {
         let call_id = opened.record.facts().map_or_else(|| "".into(), |facts| Rc::clone(&facts.call_id));
         let call_id_in_body = self.table().config.general.call_id_in_errors;
-        match caller::identify(headers, &self.shared.identities) {
+        match caller::identify(headers, &self.shared.identities).await {
             Ok(caller) => {
                 let mut opened = opened;
                 let hashed = Arc::clone(caller.hashed_key());
@@ -216,7 +220,14 @@ impl Gateway {
             facts.group = Some(Arc::clone(&call.resolved.group));
             facts.stream = call.stream;
         });
-        let reserved = Rc::new(reserve::reserve(call, caller));
+        if let Err(error) = access::check(&caller, &call) {
+            return Err(refuse(record, error, &call_id, call_id_in_body));
+        }
+        let reserving = reserve::reserve(&self.shared.governance, call, caller, &mut record);
+        let reserved = match reserving.await {
+            Ok(reserved) => Rc::new(reserved),
+            Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
+        };
         let held = Held { record, ticket };
         match keepalive(reserved.call()) {
             Some(interval) => Box::pin(self.with_keepalive(reserved, held, interval)).await,
@@ -255,6 +266,7 @@ impl Gateway {
                 let upstream = reply.as_deref().map(Reply::headers);
                 let mut head = head(status);
                 headers::success(self, call, &tally, upstream, &whole.content_type, head.headers_mut());
+                headers::limits(reserved.standings(), head.headers_mut());
                 held.record.note(|facts| facts.usage = whole.usage);
                 held.record.finish(status, None);
                 Ok(Answer { head, body: AnswerBody::Whole(whole.body) })
@@ -263,11 +275,13 @@ impl Gateway {
                 let shape = if live.is_binary() { ContentType::Upstream } else { ContentType::Events };
                 let mut head = head(200);
                 headers::success(self, call, &tally, Some(&headers), &shape, head.headers_mut());
+                headers::limits(reserved.standings(), head.headers_mut());
                 let stream = AnswerStream::flowing(live, held, call.received);
                 Ok(Answer { head, body: AnswerBody::Stream(stream) })
             }
             Err(error) => {
-                let headers = headers::failure(self, call, &tally);
+                let mut headers = headers::failure(self, call, &tally);
+                headers::limits(reserved.standings(), &mut headers);
                 let call_id_in_body =
                     call.table.config.general.call_id_in_errors.then(|| Rc::clone(&call.call_id));
                 held.record.finish(error.status(), Some(error.clone()));
@@ -318,6 +332,7 @@ impl Gateway {
         );
         let mut head = head(200);
         headers::early(&call, head.headers_mut());
+        headers::limits(reserved.standings(), head.headers_mut());
         Ok(Answer { head, body: AnswerBody::Stream(stream) })
     }
 }

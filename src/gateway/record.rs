@@ -8,13 +8,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::governance::Taken;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::wire::endpoint::Endpoint;
 
 /// Everything that is known of a request when it is over.
-#[derive(Debug, Clone)]
 pub struct Finished {
     /// Unique; the client's `x-litellm-call-id` if it sent one.
     pub call_id: Rc<str>,
@@ -48,6 +48,10 @@ pub struct Finished {
     pub attempts: u32,
     /// Fallback hops taken.
     pub fallbacks: u32,
+    /// Bytes of answer text that came, for an estimate where the provider tells no usage.
+    pub output_bytes: u64,
+    /// What it took from limits and budgets, and who pays; `None` before it was admitted.
+    pub taken: Option<Box<Taken>>,
 }
 
 /// Whoever wants to know of finished requests.
@@ -85,6 +89,8 @@ impl Record {
             first_token: None,
             attempts: 0,
             fallbacks: 0,
+            output_bytes: 0,
+            taken: None,
         };
         Record { settle, facts: Some(Box::new(facts)) }
     }

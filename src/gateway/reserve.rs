@@ -4,8 +4,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use smallvec::SmallVec;
+
 use super::call::Call;
 use super::caller::Caller;
+use super::governance::Governance;
+use super::record::Record;
+use crate::base::error::Error;
+use crate::domain::limits::Standing;
 
 /// How many requests this process has under way; shutdown waits for zero.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +60,7 @@ impl Drop for Ticket {
 /// [`reserve`] makes it.
 pub struct Reserved {
     call: Rc<Call>,
-    caller: Caller,
+    standings: SmallVec<[Standing; 4]>,
 }
 
 impl Reserved {
@@ -63,13 +69,24 @@ impl Reserved {
         &self.call
     }
 
-    /// Who asks.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
+    /// How its limits stand, for the reply's headers.
+    pub fn standings(&self) -> &[Standing] {
+        &self.standings
     }
 }
 
-/// Takes what the request needs, all or nothing.
-pub fn reserve(call: Rc<Call>, caller: Caller) -> Reserved {
-    Reserved { call, caller }
+/// Takes what the request needs, all or nothing; the record gives it back or settles it.
+///
+/// # Errors
+/// What is in the way. Nothing was taken.
+pub async fn reserve(
+    governance: &Governance,
+    call: Rc<Call>,
+    caller: Caller,
+    record: &mut Record,
+) -> Result<Reserved, Error> {
+    let taken = governance.take(&call, caller.clone()).await?;
+    let standings = taken.standings().collect();
+    record.note(|facts| facts.taken = Some(Box::new(taken)));
+    Ok(Reserved { call, standings })
 }

@@ -16,6 +16,7 @@ use futures_core::future::LocalBoxFuture;
 use metrics::Counter;
 
 use super::caller::Identities;
+use super::governance::Governance;
 use super::pipeline::{Gateway, Shared};
 use super::record::{Finished, Settle};
 use crate::actors::keeper::Kept;
@@ -23,6 +24,8 @@ use crate::actors::router::{MakeStrategy, Router};
 use crate::actors::topology::{self, Ground, Table};
 use crate::base::secret::Secret;
 use crate::config::Config;
+use crate::domain::keys::reset::Calendar;
+use crate::store::{Store, StoreOptions};
 use crate::telemetry::Metrics;
 use crate::upstream::{Fault, Reply, Route, Upstream};
 
@@ -147,6 +150,10 @@ impl Rig {
         let shared = Shared {
             current: Arc::new(ArcSwap::from_pointee(table)),
             identities: Identities::new(Secret::from(KEY)),
+            governance: Governance::new(
+                Store::in_memory(StoreOptions::default()).unwrap(),
+                Calendar::default(),
+            ),
             metrics,
             in_flight: Default::default(),
             draining: Default::default(),

@@ -29,6 +29,9 @@ pub trait StreamTranslator {
     /// Tokens, as far as the provider has told them.
     fn usage(&self) -> Option<Usage>;
 
+    /// Bytes of answer text and tool arguments so far, for an estimate where the provider tells no usage.
+    fn output_bytes(&self) -> u64;
+
     /// How an error looks inside this kind of stream.
     fn error(&mut self, error: &Error, out: &mut BytesMut);
 }

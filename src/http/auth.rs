@@ -1,11 +1,11 @@
-//! Proof that the caller holds the master key, as an extractor.
+//! Proof that the caller's key was accepted, as extractors.
 
-use std::future::{Ready, ready};
 use std::rc::Rc;
 
 use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
+use futures_core::future::LocalBoxFuture;
 
 use super::reply;
 use crate::base::error::{Error, Kind};
@@ -13,6 +13,9 @@ use crate::gateway::caller::Caller;
 use crate::gateway::pipeline::Gateway;
 
 /// A caller whose key was accepted; a handler that takes it cannot be reached without.
+pub struct Known(pub Caller);
+
+/// The same for what only the master key and administrators may see.
 pub struct Admin(pub Caller);
 
 /// A refusal on its way out of an extractor.
@@ -31,14 +34,38 @@ impl ResponseError for Refused {
     }
 }
 
-impl FromRequest for Admin {
+type Extracted<T> = LocalBoxFuture<'static, Result<T, Refused>>;
+
+impl FromRequest for Known {
     type Error = Refused;
-    type Future = Ready<Result<Self, Refused>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let Some(gateway) = request.app_data::<Data<Rc<Gateway>>>() else {
-            return ready(Err(Refused(Error::new(Kind::Internal, "The gateway is not ready."))));
-        };
-        ready(gateway.check_key(request.headers()).map(Admin).map_err(Refused))
+        let request = request.clone();
+        Box::pin(async move { caller(&request).await.map(Known) })
     }
+}
+
+impl FromRequest for Admin {
+    type Error = Refused;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let caller = caller(&request).await?;
+            if caller.is_admin() {
+                return Ok(Admin(caller));
+            }
+            let message = format!("Only proxy admins may call {}.", request.path());
+            Err(Refused(Error::new(Kind::Forbidden, message).with_type("auth_error")))
+        })
+    }
+}
+
+async fn caller(request: &HttpRequest) -> Result<Caller, Refused> {
+    let gateway = request
+        .app_data::<Data<Rc<Gateway>>>()
+        .ok_or_else(|| Refused(Error::new(Kind::Internal, "The gateway is not ready.")))?;
+    gateway.check_key(request.headers()).await.map_err(Refused)
 }

@@ -34,7 +34,7 @@ async fn run(
     request: &HttpRequest,
     payload: Payload,
 ) -> Result<Answer, Failure> {
-    let identified = gateway.identify(opened, request.headers())?;
+    let identified = gateway.identify(opened, request.headers()).await?;
     let body = match inbound::read_body(request.headers(), payload, gateway.max_request_bytes()).await {
         Ok(body) => body,
         Err(error) => return Err(identified.refuse(error)),

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use super::auth::Admin;
 use super::reply;
 use crate::actors::topology::{Member, Table};
+use crate::base::error::{Error, Kind};
+use crate::gateway::caller::Caller;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::probe;
 
@@ -57,10 +59,17 @@ pub async fn readiness_details(_: Admin, gateway: Data<Rc<Gateway>>) -> HttpResp
 /// and with `?active=true` after a real call to each.
 pub async fn health(request: HttpRequest, gateway: Data<Rc<Gateway>>) -> HttpResponse {
     let query = Query::of(request.query_string());
-    let with_key = gateway.check_key(request.headers());
+    let with_key = gateway.check_key(request.headers()).await;
+    let admin = with_key.as_ref().is_ok_and(Caller::is_admin);
     if query.active {
-        if let Err(error) = &with_key {
-            return reply::error_reply(error, None);
+        // Active checks cost money.
+        match &with_key {
+            Err(error) => return reply::error_reply(error, None),
+            Ok(_) if !admin => {
+                let error = Error::new(Kind::Forbidden, "Only proxy admins may start active checks.");
+                return reply::error_reply(&error, None);
+            }
+            Ok(_) => {}
         }
         probe::all(&gateway, |member| query.selects(member)).await;
     }
@@ -68,7 +77,7 @@ pub async fn health(request: HttpRequest, gateway: Data<Rc<Gateway>>) -> HttpRes
     let (healthy, unhealthy) = split(&table, &query);
     let serves = !healthy.is_empty() || (unhealthy.is_empty() && table.members().is_empty());
     let mut body = json!({"healthy_count": healthy.len(), "unhealthy_count": unhealthy.len()});
-    if with_key.is_ok() {
+    if admin {
         body["healthy_endpoints"] = healthy.into();
         body["unhealthy_endpoints"] = unhealthy.into();
     }

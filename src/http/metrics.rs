@@ -12,7 +12,7 @@ use crate::telemetry::series::DeploymentSeries;
 /// All metrics as text; with `require_auth_for_metrics_endpoint` only for a valid key.
 pub async fn metrics(request: HttpRequest, gateway: Data<Rc<Gateway>>) -> HttpResponse {
     if gateway.table().config.settings.metrics_need_key
-        && let Err(error) = gateway.check_key(request.headers())
+        && let Err(error) = gateway.check_key(request.headers()).await
     {
         return reply::error_reply(&error, None);
     }

@@ -6,31 +6,38 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use serde_json::{Value, json};
 
-use super::auth::Admin;
+use super::auth::Known;
 use super::reply;
 use crate::actors::topology::Table;
+use crate::gateway::access;
 use crate::gateway::admit::model_not_found;
+use crate::gateway::caller::Caller;
 use crate::gateway::pipeline::Gateway;
 
 /// LiteLLM shows this constant for every model; clients only need some number.
 const CREATED: u64 = 1_677_610_602;
 
 /// Every model the caller may use: groups, aliases that are not hidden, wildcards as themselves.
-pub async fn list(_: Admin, gateway: Data<Rc<Gateway>>) -> HttpResponse {
+pub async fn list(Known(caller): Known, gateway: Data<Rc<Gateway>>) -> HttpResponse {
     let table = gateway.table();
-    let data: Vec<Value> = table.groups.public_names().map(|name| model(&table, name)).collect();
+    let names = table.groups.public_names().filter(|name| may_use(&caller, &table, name));
+    let data: Vec<Value> = names.map(|name| model(&table, name)).collect();
     HttpResponse::Ok().json(json!({"data": data, "object": "list"}))
 }
 
 /// One model.
-pub async fn one(_: Admin, id: Path<String>, gateway: Data<Rc<Gateway>>) -> HttpResponse {
+pub async fn one(Known(caller): Known, id: Path<String>, gateway: Data<Rc<Gateway>>) -> HttpResponse {
     let table = gateway.table();
     let id = id.into_inner();
-    if table.groups.resolve(&id).is_none() {
+    if table.groups.resolve(&id).is_none() || !may_use(&caller, &table, &id) {
         let nearest = table.groups.nearest(&id);
         return reply::error_reply(&model_not_found(&id, &nearest), None);
     }
     HttpResponse::Ok().json(model(&table, &id))
+}
+
+fn may_use(caller: &Caller, table: &Table, name: &str) -> bool {
+    table.groups.resolve(name).is_some_and(|resolved| access::forbidden(caller, &[name], &resolved).is_none())
 }
 
 fn model(table: &Table, name: &str) -> Value {

@@ -7,17 +7,49 @@ use super::{Store, StoreError, Value, accounts, keys, ledger_row, parts};
 use crate::domain::keys::EndUser;
 use crate::domain::keys::reset::Calendar;
 use crate::domain::ledger::{
-    AccountId, AccountKind, Charge, LedgerRow, Sums, Total, accounts_of, day_of, id_ms, totals_of,
+    Account, AccountId, AccountKind, Charge, LedgerRow, Sums, Total, accounts_of, day_of, id_ms, totals_of,
 };
+
+/// What became of a batch of rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// How many rows were new.
+    pub rows: usize,
+    /// What they did to which accounts.
+    pub charged: Vec<Charged>,
+}
+
+/// What a batch of rows did to one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Charged {
+    /// Which account.
+    pub id: AccountId,
+    /// What those rows cost together that count into its current period, nano-dollars.
+    pub amount_nanos: i64,
+    /// When the first of those was admitted.
+    pub admitted_ms: i64,
+    /// What the current period comes to with them.
+    pub spent_nanos: i64,
+}
+
+impl Charged {
+    /// `None` when none of the rows counts into the current period.
+    fn of(id: &AccountId, account: &Account, charges: &[Charge]) -> Option<Self> {
+        let current = charges.iter().filter(|charge| charge.started_ms >= account.period_start_ms);
+        let admitted_ms = current.clone().map(|charge| charge.started_ms).min()?;
+        let amount_nanos = current.map(|charge| charge.spend_nanos).sum();
+        Some(Charged { id: id.clone(), amount_nanos, admitted_ms, spent_nanos: account.spend_nanos })
+    }
+}
 
 impl Store {
     /// Writes rows in one transaction; those whose id is already there change nothing. New ones add to the
-    /// accounts of their owners, to the totals of their day, and make their end user known. Answers how many were
-    /// new. After an `Unavailable` the same rows can be given again, whether or not they were written.
+    /// accounts of their owners, to the totals of their day, and make their end user known. After an
+    /// `Unavailable` the same rows can be given again, whether or not they were written.
     ///
     /// # Errors
     /// `Invalid` when an id is none of ours; when the database is not there.
-    pub async fn append(&self, rows: Vec<LedgerRow>) -> Result<usize, StoreError> {
+    pub async fn append(&self, rows: Vec<LedgerRow>) -> Result<Appended, StoreError> {
         if rows.iter().any(|row| id_ms(&row.id).is_none()) {
             return Err(StoreError::invalid("a ledger row has an id that was not made here"));
         }
@@ -33,9 +65,9 @@ impl Store {
             write(session, &rows, &calendar)
         });
         match written.await {
-            Ok(count) => {
+            Ok(appended) => {
                 known.remember(&made);
-                Ok(count)
+                Ok(appended)
             }
             Err(error) => {
                 // A part may have been dropped by another replica meanwhile.
@@ -46,23 +78,25 @@ impl Store {
     }
 }
 
-fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> Result<usize, StoreError> {
+fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> Result<Appended, StoreError> {
     let new = insert(session, rows)?;
     let rows: Vec<&LedgerRow> = rows.iter().filter(|row| new.contains(&row.id)).collect();
     if rows.is_empty() {
-        return Ok(0);
+        return Ok(Appended::default());
     }
     let charges = charges(session, &rows)?;
     let ids: Vec<AccountId> = charges.keys().cloned().collect();
     let mut accounts = accounts::load(session, &ids)?;
+    let mut charged = Vec::with_capacity(charges.len());
     for (id, charges) in charges {
-        let account = accounts.entry(id).or_default();
-        charges.into_iter().for_each(|charge| account.charge(calendar, charge));
+        let account = accounts.entry(id.clone()).or_default();
+        charges.iter().for_each(|charge| account.charge(calendar, *charge));
+        charged.extend(Charged::of(&id, account, &charges));
     }
     accounts::save(session, &accounts)?;
     add_totals(session, &totals_of(rows.iter().copied()))?;
     know_end_users(session, &rows)?;
-    Ok(rows.len())
+    Ok(Appended { rows: rows.len(), charged })
 }
 
 /// Inserts the rows that are not there; answers their ids.

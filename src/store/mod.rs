@@ -39,6 +39,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub use append::{Appended, Charged};
 pub use audit::Difference;
 pub use auth::Grant;
 pub use entity::Entity;

@@ -28,6 +28,8 @@ pub enum Kind {
     Conflict,
     /// What the request needs to know is in a database that does not answer.
     StoreUnavailable,
+    /// A budget does not allow the request.
+    BudgetExceeded,
 
     // What a provider answered.
     /// 400 and other 4xx without a kind of their own.
@@ -94,7 +96,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, for tables and tests.
-    pub const ALL: [Kind; 40] = [
+    pub const ALL: [Kind; 41] = [
         Kind::InvalidRequest,
         Kind::UnsupportedParams,
         Kind::Unauthorized,
@@ -107,6 +109,7 @@ impl Kind {
         Kind::NotFound,
         Kind::Conflict,
         Kind::StoreUnavailable,
+        Kind::BudgetExceeded,
         Kind::UpstreamBadRequest,
         Kind::ContextWindow,
         Kind::ContentPolicy,

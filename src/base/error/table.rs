@@ -146,6 +146,14 @@ impl Kind {
                 caller(503, "no_db_connection", None, "ServiceUnavailableError", "store_unavailable")
                     .level(Level::Warn)
             }
+            Kind::BudgetExceeded => caller(
+                422,
+                "budget_exceeded",
+                Some("budget_exceeded"),
+                "BudgetExceededError",
+                "budget_exceeded",
+            )
+            .level(Level::Info),
             Kind::UpstreamBadRequest => caller(400, INVALID, None, "BadRequestError", "upstream_bad_request"),
             Kind::ContextWindow => caller(
                 400,

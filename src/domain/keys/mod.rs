@@ -5,6 +5,7 @@
 //! (`*_ms`). What has no meaning for this program (policies, permissions of features that do not exist here) is
 //! kept as it came, so that nothing is lost on the way in and out.
 
+pub mod access;
 mod budget;
 mod end_user;
 mod key;

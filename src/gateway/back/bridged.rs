@@ -15,13 +15,13 @@ pub struct Bridged<S, F> {
     source: S,
     frames: F,
     chunks: Vec<Value>,
-    content: bool,
+    output_bytes: u64,
 }
 
 impl<S: ChunkSource, F: Frames> Bridged<S, F> {
     /// A fresh translation.
     pub fn new(source: S, frames: F) -> Self {
-        Bridged { source, frames, chunks: Vec::new(), content: false }
+        Bridged { source, frames, chunks: Vec::new(), output_bytes: 0 }
     }
 }
 
@@ -29,7 +29,7 @@ impl<S: ChunkSource, F: Frames> StreamTranslator for Bridged<S, F> {
     fn event(&mut self, event: &Event, out: &mut BytesMut) -> Result<(), Error> {
         let result = self.source.event(event, &mut self.chunks);
         for chunk in self.chunks.drain(..) {
-            self.content |= has_content(&chunk);
+            self.output_bytes = self.output_bytes.saturating_add(output_bytes(&chunk));
             self.frames.chunk(chunk, out);
         }
         result
@@ -46,7 +46,11 @@ impl<S: ChunkSource, F: Frames> StreamTranslator for Bridged<S, F> {
     }
 
     fn has_content(&self) -> bool {
-        self.content
+        self.output_bytes > 0
+    }
+
+    fn output_bytes(&self) -> u64 {
+        self.output_bytes
     }
 
     fn usage(&self) -> Option<Usage> {
@@ -58,21 +62,23 @@ impl<S: ChunkSource, F: Frames> StreamTranslator for Bridged<S, F> {
     }
 }
 
-/// Whether a chunk carries a piece of the answer: text, thoughts or a tool call.
-fn has_content(chunk: &Value) -> bool {
+/// How much of the answer a chunk carries: text, thoughts or tool calls.
+fn output_bytes(chunk: &Value) -> u64 {
     let choices = chunk.get("choices").and_then(Value::as_array);
-    choices.into_iter().flatten().any(|choice| {
-        let said = |field: &str| {
+    let in_choice = |choice: &Value| {
+        let size = |field: &str| {
             let delta = choice.get("delta").and_then(|delta| delta.get(field)).or_else(|| choice.get(field));
-            delta.is_some_and(|value| match value {
-                Value::String(text) => !text.is_empty(),
-                Value::Array(items) => !items.is_empty(),
-                Value::Null => false,
-                _ => true,
-            })
+            match delta {
+                None | Some(Value::Null) => 0,
+                Some(Value::String(text)) => text.len(),
+                Some(Value::Array(items)) if items.is_empty() => 0,
+                Some(other) => other.to_string().len(),
+            }
         };
         ["content", "reasoning_content", "tool_calls", "function_call", "refusal", "text"]
             .into_iter()
-            .any(said)
-    })
+            .map(size)
+            .sum::<usize>() as u64
+    };
+    choices.into_iter().flatten().map(in_choice).sum()
 }

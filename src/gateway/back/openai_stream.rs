@@ -51,6 +51,10 @@ impl StreamTranslator for OpenAiStream {
         self.stream.usage()
     }
 
+    fn output_bytes(&self) -> u64 {
+        self.stream.output_bytes()
+    }
+
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
         write_error_event(error, out);
     }
@@ -96,6 +100,10 @@ impl StreamTranslator for OpenAiResponses {
 
     fn usage(&self) -> Option<Usage> {
         self.stream.usage()
+    }
+
+    fn output_bytes(&self) -> u64 {
+        self.stream.output_bytes()
     }
 
     fn error(&mut self, error: &Error, out: &mut BytesMut) {

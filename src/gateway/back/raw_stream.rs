@@ -60,6 +60,10 @@ impl StreamTranslator for RawStream {
         None
     }
 
+    fn output_bytes(&self) -> u64 {
+        0
+    }
+
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
         write_error_event(error, out);
     }

@@ -11,9 +11,7 @@ mod owners;
 pub use generate::{generate, service_account};
 pub use info::{info, info_of_several};
 
-use serde_json::Value;
-
-use super::{Call, fail, show};
+use super::{Call, fail};
 use crate::base::error::Error;
 use crate::domain::keys::{Budget, Key};
 

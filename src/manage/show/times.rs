@@ -1,17 +1,13 @@
 //! Moments in the two forms that LiteLLM uses: `...Z` where something was made or changed, `...+00:00` where it is
 //! looked up.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::base::civil::Date;
-
 fn text(ms: i64) -> String {
-    let (days, of_day) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let Date { year, month, day } = Date::of_day(days);
-    let (second, millis) = (of_day / 1_000, of_day % 1_000);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let whole = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
-    if millis == 0 { whole } else { format!("{whole}.{millis:03}000") }
+    let moment = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
+    let form = if ms.rem_euclid(1_000) == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
+    moment.strftime(form).to_string()
 }
 
 /// `2026-11-21T08:17:50.282000Z`.

@@ -36,10 +36,10 @@ async fn a_server_that_is_down_and_comes_back_needs_no_restart() {
     server.control("start");
     heals(&store).await;
     let rows = vec![row("h1", NOW, 5), row("h1", NOW + 1, 6)];
-    assert_eq!(store.append(rows.clone()).await.unwrap(), 2);
+    assert_eq!(store.append(rows.clone()).await.unwrap().rows, 2);
     server.control("restart");
     heals(&store).await;
-    assert_eq!(store.append(rows).await.unwrap(), 0);
+    assert_eq!(store.append(rows).await.unwrap().rows, 0);
     assert_eq!(store.audit().await.unwrap(), (2, vec![]));
 }
 

@@ -25,11 +25,11 @@ async fn a_row_counts_once_however_often_it_comes(case: Case) {
     let rows: Vec<LedgerRow> = (0..150).map(|n| row("h1", NOW + n, 1_000 + n)).collect();
     let cost: i64 = rows.iter().map(|row| row.spend_nanos).sum();
     let twice = rows.iter().chain(&rows).cloned().collect();
-    assert_eq!(store.append(twice).await.unwrap(), 150);
-    assert_eq!(store.append(rows.clone()).await.unwrap(), 0);
+    assert_eq!(store.append(twice).await.unwrap().rows, 150);
+    assert_eq!(store.append(rows.clone()).await.unwrap().rows, 0);
     let mut more = rows;
     more.push(row("h1", NOW - 40 * DAY, 5));
-    assert_eq!(store.append(more).await.unwrap(), 1);
+    assert_eq!(store.append(more).await.unwrap().rows, 1);
     for (kind, owner) in [
         (AccountKind::Key, "h1"),
         (AccountKind::User, "u1"),
@@ -42,7 +42,7 @@ async fn a_row_counts_once_however_often_it_comes(case: Case) {
     }
     let foreign = LedgerRow { id: "chatcmpl-1".into(), ..row("h1", NOW, 1) };
     assert_eq!(store.append(vec![foreign]).await.unwrap_err().kind, StoreErrorKind::Invalid);
-    assert_eq!(store.append(Vec::new()).await.unwrap(), 0);
+    assert_eq!(store.append(Vec::new()).await.unwrap().rows, 0);
 }
 
 async fn rows_count_into_the_period_of_their_admission(case: Case) {
@@ -157,6 +157,6 @@ async fn a_row_with_impossible_texts_is_not_stuck(case: Case) {
     };
     let ancient = row("h1", -5, 1);
     let far = row("h1", i64::MAX / 4, 1);
-    assert_eq!(case.store.append(vec![odd, ancient, far]).await.unwrap(), 3);
+    assert_eq!(case.store.append(vec![odd, ancient, far]).await.unwrap().rows, 3);
     assert_eq!(account(&case.store, AccountKind::Key, "h1").await.total_nanos, 3);
 }

@@ -1,0 +1,216 @@
+//! The KeyDirectory actor: who is behind a key.
+//!
+//! - owns: the look-ups under way, and the copies of keys that all workers read ([`Directory`])
+//! - accepts: [`Find`]
+//! - tells: answers a look-up; one question to the store serves everybody who asks meanwhile
+//! - never: forgets a key because the store does not answer: who is known goes on
+//! - on panic: restarted; those who waited get an error, the copies stay
+//! - on shutdown: nothing to save
+
+mod identity;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture};
+use hashbrown::HashMap;
+use tokio::sync::oneshot;
+
+pub use identity::{Identity, MASTER, Purse};
+
+use super::keeper::{DeathNotice, Kept};
+use crate::base::clock::unix_ms;
+use crate::store::{Store, StoreError};
+
+/// The most copies that are kept, unknown keys included; beyond it the oldest go.
+const MOST: usize = 50_000;
+/// How long an unknown key is remembered as unknown, so that guessing costs the database nothing.
+const UNKNOWN: Duration = Duration::from_secs(5);
+
+/// How long a copy is used before it is looked up anew, behind the request that notices.
+pub const FRESH: Duration = Duration::from_secs(60);
+
+/// What is known of a key.
+#[derive(Clone)]
+pub enum Found {
+    /// It is somebody's.
+    Known(Arc<Identity>),
+    /// There is no such key.
+    Unknown,
+}
+
+struct Copy {
+    found: Found,
+    since: Instant,
+}
+
+/// The copies of keys, shared by all workers.
+#[derive(Clone)]
+pub struct Directory(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    copies: RwLock<HashMap<Arc<str>, Copy>>,
+    /// Counts what was forgotten: a look-up that began before it brings an old truth.
+    epoch: AtomicU64,
+    team_users_pay: bool,
+    fresh: Duration,
+}
+
+impl Directory {
+    /// No copies yet. `team_users_pay`: a user's budget holds for its keys in teams, too.
+    pub fn new(store: Store, team_users_pay: bool, fresh: Duration) -> Self {
+        let (copies, epoch) = (RwLock::default(), AtomicU64::new(0));
+        Directory(Arc::new(Inner { store, copies, epoch, team_users_pay, fresh }))
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Arc<str>, Copy>> {
+        self.0.copies.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Arc<str>, Copy>> {
+        self.0.copies.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The copy and whether it should be looked up anew.
+    fn copy(&self, hash: &str) -> Option<(Found, bool)> {
+        let copies = self.read();
+        let copy = copies.get(hash)?;
+        let age = copy.since.elapsed();
+        match copy.found {
+            Found::Unknown if age >= UNKNOWN => None,
+            Found::Unknown => Some((Found::Unknown, false)),
+            Found::Known(ref identity) => Some((Found::Known(Arc::clone(identity)), age >= self.0.fresh)),
+        }
+    }
+
+    /// The key with this hash: from the copies, or else from the store.
+    ///
+    /// # Errors
+    /// When it is not known here and the store does not answer: then nobody knows whether there is such a key.
+    pub async fn find(&self, actor: &Kept<KeyDirectory>, hash: &str) -> Result<Found, StoreError> {
+        let ask = || actor.with(|address| address.send(Find(hash.into())));
+        match self.copy(hash) {
+            Some((found, false)) => return Ok(found),
+            Some((found, true)) => {
+                // Asked without waiting: the request is served by what is known.
+                self.ask_again_later(hash);
+                actor.with(|address| address.try_send(Find(hash.into())).is_ok());
+                return Ok(found);
+            }
+            None => {}
+        }
+        let unavailable = || StoreError::unavailable("the directory of keys is being restarted");
+        let answered = ask().ok_or_else(unavailable)?.await.map_err(|_| unavailable())?;
+        answered.map_err(|error| error.as_ref().clone())
+    }
+
+    /// An old copy whose look-up is under way is not looked up by every request meanwhile.
+    fn ask_again_later(&self, hash: &str) {
+        let now = Instant::now();
+        if let Some(copy) = self.write().get_mut(hash) {
+            copy.since = now.checked_sub(self.0.fresh).map_or(now, |old| old + UNKNOWN);
+        }
+    }
+
+    /// Forgets the key with this hash: its next request asks the store.
+    pub fn forget(&self, hash: &str) {
+        self.forget_where(|copy_hash, _| copy_hash == hash);
+    }
+
+    /// Forgets copies; a look-up under way does not bring them back.
+    pub fn forget_where(&self, wanted: impl Fn(&str, &Found) -> bool) {
+        let mut copies = self.write();
+        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+        copies.retain(|hash, copy| !wanted(hash, &copy.found));
+    }
+
+    async fn ask_store(&self, hash: &str) -> Result<Found, StoreError> {
+        loop {
+            let epoch = self.0.epoch.load(Ordering::Acquire);
+            let grant = self.0.store.grant(hash, unix_ms()).await?;
+            let found = grant.map_or(Found::Unknown, |grant| {
+                Found::Known(Arc::new(Identity::of_grant(grant, unix_ms(), self.0.team_users_pay)))
+            });
+            let mut copies = self.write();
+            // Something was changed while the store was asked: the answer may be older than the change.
+            if self.0.epoch.load(Ordering::Acquire) != epoch {
+                continue;
+            }
+            if copies.len() >= MOST {
+                make_room(&mut copies);
+            }
+            copies.insert(hash.into(), Copy { found: found.clone(), since: Instant::now() });
+            return Ok(found);
+        }
+    }
+}
+
+/// Drops the older half.
+fn make_room(copies: &mut HashMap<Arc<str>, Copy>) {
+    let mut ages: Vec<Instant> = copies.values().map(|copy| copy.since).collect();
+    let middle = ages.len() / 2;
+    let (_, oldest_kept, _) = ages.select_nth_unstable(middle);
+    let oldest_kept = *oldest_kept;
+    copies.retain(|_, copy| copy.since > oldest_kept);
+}
+
+type Answer = Result<Found, Arc<StoreError>>;
+
+/// Looks keys up, each once at a time.
+pub struct KeyDirectory {
+    directory: Directory,
+    waiting: HashMap<Arc<str>, Vec<oneshot::Sender<Answer>>>,
+    notice: DeathNotice<KeyDirectory>,
+}
+
+impl KeyDirectory {
+    /// An incarnation over the shared copies.
+    pub fn new(directory: Directory, notice: DeathNotice<Self>) -> Self {
+        KeyDirectory { directory, waiting: HashMap::new(), notice }
+    }
+}
+
+impl Actor for KeyDirectory {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(4096);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.notice.retire();
+    }
+}
+
+/// Who is behind the key with this hash?
+#[derive(Message)]
+#[rtype(result = "Result<Found, Arc<StoreError>>")]
+pub struct Find(pub Arc<str>);
+
+impl Handler<Find> for KeyDirectory {
+    type Result = ResponseFuture<Answer>;
+
+    fn handle(&mut self, Find(hash): Find, ctx: &mut Self::Context) -> Self::Result {
+        let (answer, answered) = oneshot::channel();
+        let waiting = self.waiting.entry(Arc::clone(&hash)).or_default();
+        waiting.push(answer);
+        if waiting.len() == 1 {
+            let (directory, asked) = (self.directory.clone(), Arc::clone(&hash));
+            let looking = wrap_future::<_, Self>(async move { directory.ask_store(&asked).await });
+            ctx.spawn(looking.map(move |found, actor, _| {
+                let found = found.map_err(Arc::new);
+                for waiting in actor.waiting.remove(&hash).unwrap_or_default() {
+                    // Whoever has hung up meanwhile needs no answer.
+                    let _ = waiting.send(found.clone());
+                }
+            }));
+        }
+        Box::pin(async move {
+            let gone = |_| Err(Arc::new(StoreError::unavailable("the directory of keys was restarted")));
+            answered.await.unwrap_or_else(gone)
+        })
+    }
+}

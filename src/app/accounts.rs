@@ -1,0 +1,247 @@
+//! Keys, limits, budgets and the ledger: what start-up makes of the configuration, and how changes reach them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::{Arbiter, ArbiterHandle};
+
+use super::boot::StartError;
+use crate::actors::keeper::Kept;
+use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse};
+use crate::actors::spend_writer::{Desk, Flush, SpendWriter};
+use crate::base::clock::unix_ms;
+use crate::config::Config;
+use crate::config::model::SpoolFsync;
+use crate::domain::keys::User;
+use crate::domain::ledger::{AccountId, AccountKind};
+use crate::domain::scope::{ScopeId, ScopeKind};
+use crate::gateway::governance::Governance;
+use crate::manage::{Changed, Changes};
+use crate::spool::{Fsync, Settings, Spool};
+use crate::store::{Store, StoreErrorKind};
+use crate::telemetry::{Metrics, names};
+
+/// How long the last rows may take to reach the store at the end; what is left waits in the spool.
+const LAST_FLUSH: Duration = Duration::from_secs(10);
+/// How long a store that is not there is left alone before users of the file are written again.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// The counters of this process, with what the configuration limits for everybody.
+pub fn governance(config: &Config, store: &Store) -> Governance {
+    let settings = &config.governance;
+    let mut governance = Governance::new(store.clone(), settings.money.calendar.clone());
+    let global = settings.limits.global;
+    governance.everybody = (!global.is_empty()).then(|| (ScopeId::global(), global));
+    governance.proxy = settings.money.proxy_budget.as_ref().map(|budget| Purse {
+        scope: ScopeId::global(),
+        id: AccountId::global(),
+        max: Some(budget.max.get()),
+        soft: None,
+    });
+    governance.exceeded_status = settings.money.exceeded_status;
+    governance
+}
+
+/// The copies of keys, and the actor that looks them up.
+pub fn directory(
+    config: &Config,
+    store: &Store,
+    control: &ArbiterHandle,
+    metrics: &Metrics,
+) -> (Directory, Kept<KeyDirectory>) {
+    let identity = &config.governance.identity;
+    let directory = Directory::new(store.clone(), identity.user_budget_in_teams, identity.cache_for);
+    let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "key_directory")]);
+    let own = directory.clone();
+    let actor = Kept::start("key_directory", control.clone(), restarts, move |notice| {
+        KeyDirectory::new(own.clone(), notice)
+    });
+    (directory, actor)
+}
+
+/// The ledger of this process.
+pub struct Ledger {
+    /// Where workers append; `None`: no rows are kept.
+    pub spool: Option<Arc<Spool>>,
+    /// Whether requests with the master key have rows, too.
+    pub keeps_master: bool,
+    writer: Option<Kept<SpendWriter>>,
+    arbiter: Arbiter,
+    /// A folder that goes with the process.
+    passing: Option<PathBuf>,
+}
+
+impl Ledger {
+    /// Opens the spool and starts to move rows.
+    ///
+    /// # Errors
+    /// When the spool's folder cannot be used.
+    pub fn open(
+        config: &Config,
+        store: &Store,
+        governance: &Governance,
+        metrics: &Metrics,
+    ) -> Result<Self, StartError> {
+        let arbiter = Arbiter::new();
+        let settings = &config.governance;
+        let mut ledger = Ledger {
+            spool: None,
+            keeps_master: settings.spool.dir.is_some(),
+            writer: None,
+            arbiter,
+            passing: None,
+        };
+        if !settings.store.keeps_rows {
+            return Ok(ledger);
+        }
+        let dir = settings.spool.dir.clone().unwrap_or_else(|| {
+            let dir = std::env::temp_dir().join(format!("stagedoor-{}-{}", std::process::id(), unix_ms()));
+            ledger.passing = Some(dir.clone());
+            dir
+        });
+        let shown = dir.display().to_string();
+        let opened =
+            Spool::open(Settings { sync: fsync(settings.spool.fsync), ..Settings::new(dir, "stagedoor") });
+        let (spool, reader) = opened.map_err(|cause| {
+            StartError::System(format!("general_settings.spool_dir: {shown} cannot be used: {cause}"))
+        })?;
+        let desk = Desk::new(reader, store.clone(), Arc::clone(governance.budgets()));
+        let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "spend_writer")]);
+        let writer = Kept::start("spend_writer", ledger.arbiter.handle(), restarts, move |notice| {
+            SpendWriter::new(desk.clone(), notice)
+        });
+        ledger.spool = Some(spool);
+        ledger.writer = Some(writer);
+        Ok(ledger)
+    }
+
+    /// Stores what waits, as far as that is possible now.
+    pub async fn close(self) {
+        if let Some(asked) =
+            self.writer.as_ref().and_then(|writer| writer.with(|address| address.send(Flush)))
+        {
+            match actix_rt::time::timeout(LAST_FLUSH, asked).await {
+                Ok(Ok(true)) => {}
+                _ => tracing::warn!("ledger rows are left in the spool; the next start stores them"),
+            }
+        }
+        self.arbiter.stop();
+        if let Some(dir) = self.passing
+            && let Err(cause) = std::fs::remove_dir_all(&dir)
+        {
+            tracing::debug!(%cause, "a temporary folder is left");
+        }
+    }
+}
+
+fn fsync(setting: SpoolFsync) -> Fsync {
+    match setting {
+        SpoolFsync::Never => Fsync::Never,
+        SpoolFsync::Interval(every) => Fsync::Interval(every),
+        SpoolFsync::Always => Fsync::Always,
+    }
+}
+
+/// Writes the users of the file into the store, as soon as it is there.
+pub async fn seed_users(config: Arc<Config>, store: Store) {
+    for said in &config.governance.users {
+        loop {
+            let Err(error) = seed(said, &store).await else { break };
+            if error.kind != StoreErrorKind::Unavailable {
+                tracing::error!(user_id = said.user_id, %error, "a user of user_config cannot be stored");
+                break;
+            }
+            actix_rt::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+async fn seed(
+    said: &crate::config::model::ConfiguredUser,
+    store: &Store,
+) -> Result<(), crate::store::StoreError> {
+    let now = unix_ms();
+    let Some(mut known) = store.get::<User>(&said.user_id, "").await? else {
+        let mut user = User { created_at_ms: now, updated_at_ms: now, ..User::default() };
+        said.apply(&mut user);
+        return store.create(user, 0, now).await.map(|_| ());
+    };
+    if !said.apply(&mut known) {
+        return Ok(());
+    }
+    let said = said.clone();
+    let id = said.user_id.clone();
+    let change = move |user: &mut User| {
+        said.apply(user);
+        Ok(())
+    };
+    store.update::<User>(&id, "", now, change).await.map(|_| ())
+}
+
+/// Carries changes to the copies of keys and to the counters of budgets.
+pub struct Carrier {
+    directory: Directory,
+    governance: Governance,
+    control: ArbiterHandle,
+}
+
+impl Carrier {
+    /// To these copies and counters.
+    pub fn new(directory: Directory, governance: Governance, control: ArbiterHandle) -> Self {
+        Carrier { directory, governance, control }
+    }
+
+    fn forget(&self, concerns: impl Fn(&crate::store::Grant) -> bool) {
+        self.directory.forget_where(|_, found| match found {
+            Found::Known(identity) => identity.grant.as_deref().is_some_and(&concerns),
+            Found::Unknown => false,
+        });
+    }
+
+    /// The counters of this owner are read anew.
+    fn reread(&self, kind: ScopeKind, account: AccountKind, name: &str) {
+        let (scope, id) = (ScopeId::new(kind, name), AccountId::new(account, name));
+        let purse = Purse { scope, id, max: None, soft: None };
+        let governance = self.governance.clone();
+        self.control.spawn(async move { governance.reread(vec![purse]).await });
+    }
+}
+
+impl Changes for Carrier {
+    fn tell(&self, changed: Changed) {
+        match &changed {
+            Changed::Key(hash) => {
+                self.directory.forget_where(|known, found| {
+                    known == hash
+                        || matches!(found, Found::Known(identity) if identity.key().is_some_and(|key| key.hash == *hash))
+                });
+                self.reread(ScopeKind::Key, AccountKind::Key, hash);
+            }
+            Changed::User(id) => {
+                self.forget(|grant| grant.key.user_id.as_deref() == Some(id));
+                self.reread(ScopeKind::User, AccountKind::User, id);
+            }
+            Changed::Team(id) => {
+                self.forget(|grant| grant.key.team_id.as_deref() == Some(id));
+                self.reread(ScopeKind::Team, AccountKind::Team, id);
+            }
+            Changed::Organization(id) => {
+                self.forget(|grant| {
+                    grant
+                        .organization
+                        .as_ref()
+                        .is_some_and(|organization| organization.organization_id == *id)
+                });
+                self.reread(ScopeKind::Organization, AccountKind::Organization, id);
+            }
+            Changed::EndUser(id) => self.reread(ScopeKind::EndUser, AccountKind::EndUser, id),
+            Changed::Tag(name) => self.reread(ScopeKind::Tag, AccountKind::Tag, name),
+            Changed::Budget(id) => {
+                self.forget(|grant| grant.budgets.iter().any(|budget| budget.budget_id == *id));
+            }
+            Changed::Model(_) => {}
+            Changed::Everything => self.directory.forget_where(|_, _| true),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The worker's [`Settle`]: the bill, the ledger row, what was taken, and then metrics and log.
+
+use std::cell::RefCell;
+
+use super::governance::Taken;
+use super::ledger_line::{self, Bill};
+use super::record::{Finished, Settle};
+use super::settle::Telemetry;
+use crate::base::clock::unix_ms;
+use crate::base::money::Nanos;
+use crate::base::usage::Usage;
+use crate::domain::pricing;
+use crate::spool::{Appender, Unwritten};
+
+/// Bytes that make one estimated token of output.
+const BYTES_A_TOKEN: u64 = 4;
+
+/// One worker's books.
+pub struct Books {
+    telemetry: Telemetry,
+    spool: Option<RefCell<Spool>>,
+    /// Whether requests with the master key have rows.
+    keeps_master: bool,
+}
+
+struct Spool {
+    appender: Appender,
+    line: Vec<u8>,
+    /// Whether the last row found no place on disk, so that a change is said once.
+    refused: bool,
+}
+
+impl Books {
+    /// Books that are kept, or not (`None`), also of the master key or not.
+    pub fn new(telemetry: Telemetry, appender: Option<Appender>, keeps_master: bool) -> Self {
+        let spool =
+            appender.map(|appender| RefCell::new(Spool { appender, line: Vec::new(), refused: false }));
+        Books { telemetry, spool, keeps_master }
+    }
+
+    /// Lets the spool close old segments and catch up; to be called about once a second.
+    pub fn tick(&self) {
+        if let Some(spool) = &self.spool {
+            spool.borrow_mut().appender.tick(u64::try_from(unix_ms()).unwrap_or(0));
+        }
+    }
+
+    fn close(&self, finished: &Finished, taken: Taken) {
+        let bill = bill(finished);
+        let wanted = self.keeps_master || taken.caller.identity().grant.is_some();
+        if let Some(spool) = self.spool.as_ref().filter(|_| wanted) {
+            spool.borrow_mut().keep(finished, &taken, &bill);
+        }
+        let usage = finished.usage.unwrap_or_default();
+        if let Some(ticket) = taken.ticket {
+            ticket.finish(std::time::Instant::now(), usage.total().saturating_sub(usage.cached_tokens));
+        }
+        if let Some(charge) = taken.charge {
+            let spent = bill.cost.map_or(Nanos::ZERO, |cost| cost.total);
+            for crossing in charge.settle(spent) {
+                let owner = taken.purses.get(crossing.place).map_or("", |purse| purse.scope.shown());
+                tracing::warn!(
+                    owner,
+                    spent = %crossing.spent,
+                    soft_budget = %crossing.soft,
+                    "a soft budget has been passed"
+                );
+            }
+        }
+    }
+}
+
+impl Spool {
+    fn keep(&mut self, finished: &Finished, taken: &Taken, bill: &Bill) {
+        self.line.clear();
+        if let Err(cause) = ledger_line::write(finished, taken, bill, &mut self.line) {
+            tracing::error!(%cause, "a ledger row could not be written");
+            return;
+        }
+        let result = self.appender.append(u64::try_from(unix_ms()).unwrap_or(0), &self.line);
+        match result {
+            Err(cause @ Unwritten::Kept) if !self.refused => {
+                tracing::error!(%cause, "the spool refuses rows")
+            }
+            Err(cause @ (Unwritten::Lost | Unwritten::TooLong(_))) => {
+                tracing::error!(%cause, call_id = &*finished.call_id, "a ledger row is lost");
+            }
+            Ok(()) if self.refused => tracing::info!("the spool takes rows again"),
+            Ok(()) | Err(_) => {}
+        }
+        self.refused = result.is_err();
+    }
+}
+
+/// What a request costs: the provider's counts, or an estimate of what came through.
+fn bill(finished: &Finished) -> Bill {
+    let Some(deployment) = &finished.deployment else { return Bill::default() };
+    let Some(usage) = &finished.usage else { return Bill::default() };
+    let cost = deployment.info.price.as_deref().and_then(|price| pricing::cost(price, usage));
+    let unpriced = cost.is_none_or(|cost| cost.partial);
+    Bill { cost, unpriced, estimated: usage.estimated }
+}
+
+/// The usage to bill: the provider's. Where it told none, its input and four bytes a token of what came; nothing
+/// where nothing came. An answer that broke off is billed at least what came of it.
+fn usage(finished: &Finished, input_tokens: u64) -> Option<Usage> {
+    let came = finished.output_bytes.div_ceil(BYTES_A_TOKEN);
+    match finished.usage {
+        Some(told) if finished.error.is_some() && told.completion_tokens < came => {
+            Some(Usage { completion_tokens: came, estimated: true, ..told })
+        }
+        Some(told) => Some(told),
+        None if came == 0 => None,
+        None => Some(Usage {
+            prompt_tokens: input_tokens,
+            completion_tokens: came,
+            estimated: true,
+            ..Usage::default()
+        }),
+    }
+}
+
+impl Settle for Books {
+    fn arrived(&self) {
+        self.telemetry.arrived();
+    }
+
+    fn settle(&self, mut finished: Finished) {
+        if let Some(taken) = finished.taken.take() {
+            finished.usage = usage(&finished, taken.input_tokens);
+            self.close(&finished, *taken);
+        }
+        self.telemetry.settle(finished);
+    }
+}

@@ -1,0 +1,233 @@
+//! What a request may take: its rates and its money, from everybody it belongs to, all or nothing.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use smallvec::SmallVec;
+
+use super::call::Call;
+use super::caller::Caller;
+use crate::actors::key_directory::Purse;
+use crate::base::clock::unix_ms;
+use crate::base::error::{Error, Kind};
+use crate::base::money::Nanos;
+use crate::domain::budget::{Account, Budgets, Charge, Cost, Exceeded, Loaded, Refused, Why};
+use crate::domain::keys::reset::{Calendar, Every};
+use crate::domain::limits::{Limiter, Limits, Quota, Standing, Ticket};
+use crate::domain::pricing::{Demand, estimate};
+use crate::domain::scope::ScopeId;
+use crate::store::Store;
+
+/// How long a request waits for others to end whose reservations are all that is in its way.
+const FAIR_WAIT: Duration = Duration::from_secs(10);
+/// How often it looks.
+const LOOK: Duration = Duration::from_millis(5);
+/// How often an account is read anew because rows were stored meanwhile.
+const LOADS: u32 = 5;
+
+/// The counters of this process and what is limited for everybody.
+#[derive(Clone)]
+pub struct Governance {
+    limiter: Arc<Limiter>,
+    budgets: Arc<Budgets>,
+    store: Store,
+    /// Limits of the whole proxy.
+    pub everybody: Option<(ScopeId, Limits)>,
+    /// The budget of the whole proxy.
+    pub proxy: Option<Purse>,
+    /// Status of a refusal for want of money.
+    pub exceeded_status: u16,
+}
+
+/// What one request has taken.
+pub struct Taken {
+    /// Who pays.
+    pub caller: Caller,
+    /// When it was admitted; its row counts into the budget periods of this moment.
+    pub admitted_ms: i64,
+    /// Its rates.
+    pub ticket: Option<Ticket>,
+    /// Its money.
+    pub charge: Option<Charge>,
+    /// Whose money, in the charge's order.
+    pub purses: SmallVec<[Purse; 4]>,
+    /// Its input, estimated.
+    pub input_tokens: u64,
+    /// The caller's customer.
+    pub end_user: Option<Arc<str>>,
+    /// Its tags.
+    pub tags: Arc<[String]>,
+}
+
+impl Governance {
+    /// Counters that begin empty.
+    pub fn new(store: Store, calendar: Calendar) -> Self {
+        let (limiter, budgets) = (Limiter::new(Instant::now()), Budgets::new(calendar));
+        Governance { limiter, budgets, store, everybody: None, proxy: None, exceeded_status: 422 }
+    }
+
+    /// The budget accounts, for those who store rows.
+    pub fn budgets(&self) -> &Arc<Budgets> {
+        &self.budgets
+    }
+
+    /// Takes what a request needs.
+    ///
+    /// # Errors
+    /// 429 naming the limit; the budget's refusal; 403 for a model without a price that a budget would have to
+    /// pay for; 503 when an account cannot be read.
+    pub async fn take(&self, call: &Call, caller: Caller) -> Result<Taken, Error> {
+        let identity = Arc::clone(caller.identity());
+        let (model_rates, model_purses) = identity.of_model(&call.resolved.group);
+        let rates = identity.rates.iter().chain(&model_rates).chain(&self.everybody);
+        let quotas: SmallVec<[Quota<'_>; 8]> =
+            rates.map(|(scope, limits)| Quota { scope, limits: *limits }).collect();
+        let mut taken = Taken {
+            caller,
+            admitted_ms: unix_ms(),
+            ticket: None,
+            charge: None,
+            purses: SmallVec::new(),
+            input_tokens: call.input_tokens,
+            end_user: call.end_user.clone(),
+            tags: Arc::clone(&call.options.tags),
+        };
+        if !quotas.is_empty() {
+            let took = self.limiter.take(Instant::now(), call.estimated_tokens, &quotas);
+            taken.ticket = Some(took.map_err(|refusal| {
+                let wait = refusal.retry_after().map(Duration::from_secs);
+                Error::new(Kind::LimitExceeded, refusal.sentence(SystemTime::now())).with_retry_after(wait)
+            })?);
+        }
+        let purses = identity.purses.iter().chain(&model_purses).chain(&self.proxy);
+        taken.purses = purses.cloned().collect();
+        if !taken.purses.is_empty() {
+            match Box::pin(self.hold(call, &taken.purses)).await {
+                Ok(charge) => taken.charge = Some(charge),
+                Err(error) => {
+                    // A refused request consumes nothing of any limit.
+                    if let Some(ticket) = taken.ticket.take() {
+                        ticket.cancel();
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Holds money. Reservations of requests under way are waited for: they usually come back in part.
+    async fn hold(&self, call: &Call, purses: &[Purse]) -> Result<Charge, Error> {
+        let cost = cost(call)?;
+        let accounts: SmallVec<[Account<'_>; 4]> = purses.iter().map(account).collect();
+        let end = Instant::now() + call.options.first_byte_deadline.clip(FAIR_WAIT, Instant::now());
+        let mut loads = 0;
+        loop {
+            match self.budgets.reserve(unix_ms(), cost, &accounts) {
+                Ok(charge) => return Ok(charge),
+                Err(Refused::NotLoaded(places)) if loads < LOADS => {
+                    loads += 1;
+                    self.load(places.iter().filter_map(|place| purses.get(*place))).await?;
+                }
+                Err(Refused::NotLoaded(_)) => {
+                    return Err(unreadable("the account changes faster than it can be read"));
+                }
+                Err(Refused::Exceeded(exceeded)) => {
+                    if exceeded.why != Why::HeldByOthers || Instant::now() >= end {
+                        return Err(self.refusal(&exceeded));
+                    }
+                    actix_rt::time::sleep(LOOK).await;
+                }
+            }
+        }
+    }
+
+    fn refusal(&self, exceeded: &Exceeded) -> Error {
+        Error::new(Kind::BudgetExceeded, exceeded.sentence())
+            .with_status(self.exceeded_status)
+            .with_should_retry(Some(false))
+    }
+
+    /// Reads accounts anew that are known here, after somebody changed them by hand.
+    pub async fn reread(&self, purses: Vec<Purse>) {
+        let known = |purse: &&Purse| self.budgets.peek(&purse.scope, unix_ms()).is_some();
+        let known: Vec<&Purse> = purses.iter().filter(known).collect();
+        if known.is_empty() {
+            return;
+        }
+        // Rows that are stored meanwhile make an answer of the store old; then it is asked again.
+        for _ in 0..LOADS {
+            match self.load(known.iter().copied()).await {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(error) => return tracing::warn!(%error, "a changed budget could not be read"),
+            }
+        }
+    }
+
+    /// Reads what accounts have spent; answers whether all of it was taken.
+    async fn load(&self, purses: impl Iterator<Item = &Purse>) -> Result<bool, Error> {
+        let purses: Vec<&Purse> = purses.collect();
+        let marks: Vec<_> = purses.iter().map(|purse| self.budgets.mark(&purse.scope)).collect();
+        let now = unix_ms();
+        let ids = purses.iter().map(|purse| purse.id.clone()).collect();
+        let known = self.store.accounts(ids, now).await.map_err(unreadable)?;
+        let mut all = true;
+        for (purse, mark) in purses.into_iter().zip(marks) {
+            let account = known.get(&purse.id).cloned().unwrap_or_default();
+            let loaded = Loaded {
+                spent: Nanos::new(account.spend_nanos),
+                unstored: Nanos::ZERO,
+                began_at: account.period_start_ms,
+                resets_at: account.reset_at_ms,
+                every: account.every.as_deref().and_then(Every::parse),
+            };
+            all &= self.budgets.load(&purse.scope, mark, now, loaded);
+        }
+        Ok(all)
+    }
+}
+
+fn unreadable(cause: impl std::fmt::Display) -> Error {
+    let message = "The database does not answer, so this budget cannot be checked now.";
+    Error::new(Kind::StoreUnavailable, message).with_cause(cause)
+}
+
+fn account(purse: &Purse) -> Account<'_> {
+    let nanos = |amount: Option<i64>| amount.map(Nanos::new);
+    Account { scope: &purse.scope, max: nanos(purse.max), soft: nanos(purse.soft) }
+}
+
+/// What the request may cost at most with any deployment of its group.
+fn cost(call: &Call) -> Result<Cost, Error> {
+    let mut demand = Demand::of_tokens(call.input_tokens, call.max_output_tokens);
+    demand.answers = call.answers;
+    let mut most = Nanos::ZERO;
+    let mut free = true;
+    for member in call.resolved.members.iter() {
+        let Some(price) = member.deployment.info.price.as_deref() else {
+            let message = format!(
+                "The model '{}' has no price here, and a budget would have to pay for it: set \
+                 input_cost_per_token and output_cost_per_token (0 if it is free) in its model_info.",
+                call.resolved.name
+            );
+            return Err(Error::new(Kind::Forbidden, message)
+                .with_type("model_cost_map_missing")
+                .with_param("model"));
+        };
+        free &= price.is_free();
+        most = most.max(estimate(price, &demand));
+    }
+    Ok(match (free, call.max_output_tokens) {
+        (true, _) => Cost::Free,
+        (false, Some(_)) => Cost::AtMost(most),
+        (false, None) => Cost::Open(most),
+    })
+}
+
+impl Taken {
+    /// How its limits stood just after it was taken.
+    pub fn standings(&self) -> impl Iterator<Item = Standing> {
+        self.ticket.iter().flat_map(Ticket::standings)
+    }
+}

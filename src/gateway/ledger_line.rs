@@ -1,0 +1,171 @@
+//! The ledger row of a finished request, written without building one: its serde form is
+//! [`LedgerRow`](crate::domain::ledger::LedgerRow)'s, fields that say nothing left out.
+
+use serde::Serialize;
+
+use super::governance::Taken;
+use super::record::Finished;
+use crate::domain::ledger::new_id;
+use crate::domain::pricing::Cost;
+use crate::wire::endpoint::Endpoint;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    started_ms: i64,
+    first_token_ms: Option<i64>,
+    ended_ms: i64,
+    call_id: &'a str,
+    call_type: &'static str,
+    key_hash: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    key_alias: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    user_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    team_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    organization_id: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    end_user: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    tags: &'a [&'a str],
+    model: &'a str,
+    model_id: &'a str,
+    model_group: &'a str,
+    provider: &'a str,
+    api_base: &'a str,
+    spend_nanos: i64,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    cached_tokens: u64,
+    cache_write_tokens: u64,
+    reasoning_tokens: u64,
+    estimated: bool,
+    unpriced: bool,
+    status: &'static str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    error_class: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    error_code: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    error_message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost_breakdown: Option<Breakdown>,
+}
+
+#[derive(Serialize)]
+struct Breakdown {
+    input_cost: i64,
+    output_cost: i64,
+    cache_read_cost: i64,
+    cache_write_cost: i64,
+    reasoning_cost: i64,
+    tool_usage_cost: i64,
+    total_cost: i64,
+}
+
+/// What a request came to in money.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bill {
+    /// What it cost, where that is known.
+    pub cost: Option<Cost>,
+    /// It consumed something that has no price here.
+    pub unpriced: bool,
+    /// The token counts are ours, not the provider's.
+    pub estimated: bool,
+}
+
+/// Writes the row of a request into `out`.
+///
+/// # Errors
+/// When it cannot be serialised, which would be a defect.
+pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>) -> serde_json::Result<()> {
+    let grant = taken.caller.identity().grant.as_deref();
+    let text = |value: Option<&'_ Option<String>>| -> String {
+        value.and_then(|value| value.clone()).unwrap_or_default()
+    };
+    let (alias, user) = (text(grant.map(|g| &g.key.key_alias)), text(grant.map(|g| &g.key.user_id)));
+    let team = text(grant.map(|g| &g.key.team_id));
+    let organization = grant
+        .and_then(|grant| grant.organization.as_ref())
+        .map_or("", |organization| organization.organization_id.as_str());
+    let own_tags = grant.into_iter().flat_map(|grant| grant.key.tags());
+    let mut tags: Vec<&str> = taken.tags.iter().map(String::as_str).chain(own_tags).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    let deployment = finished.deployment.as_deref();
+    let (model, api_base) = deployment
+        .map_or_else(Default::default, |deployment| (deployment.full_model(), deployment.shown_base()));
+    let ended_ms = taken.admitted_ms.saturating_add(millis(finished.duration));
+    let usage = finished.usage.unwrap_or_default();
+    let error = finished.error.as_ref();
+    let status = finished.status.to_string();
+    let line = Line {
+        id: &new_id(taken.admitted_ms),
+        started_ms: taken.admitted_ms,
+        first_token_ms: finished.first_token.map(|after| taken.admitted_ms.saturating_add(millis(after))),
+        ended_ms,
+        call_id: &finished.call_id,
+        call_type: call_type(finished.endpoint),
+        key_hash: taken.caller.hashed_key(),
+        key_alias: &alias,
+        user_id: &user,
+        team_id: &team,
+        organization_id: organization,
+        end_user: taken.end_user.as_deref().unwrap_or_default(),
+        tags: &tags,
+        model: &model,
+        model_id: deployment.map_or("", |deployment| &deployment.id),
+        model_group: finished.group.as_deref().unwrap_or_default(),
+        provider: deployment.map_or("", |deployment| deployment.provider.name),
+        api_base: &api_base,
+        spend_nanos: bill.cost.map_or(0, |cost| cost.total.get()),
+        prompt_tokens: usage.prompt_tokens,
+        completion_tokens: usage.completion_tokens,
+        cached_tokens: usage.cached_tokens,
+        cache_write_tokens: usage.cache_creation_tokens,
+        reasoning_tokens: usage.reasoning_tokens,
+        estimated: bill.estimated,
+        unpriced: bill.unpriced,
+        status: if error.is_none() { "success" } else { "failure" },
+        error_class: error.map_or("", |error| error.behaviour().class),
+        error_code: if error.is_some() { &status } else { "" },
+        error_message: error.map_or("", |error| error.message()),
+        cost_breakdown: bill.cost.as_ref().map(Breakdown::of),
+    };
+    serde_json::to_writer(out, &line)
+}
+
+impl Breakdown {
+    fn of(cost: &Cost) -> Self {
+        Breakdown {
+            input_cost: cost.input.get(),
+            output_cost: cost.output.get(),
+            cache_read_cost: cost.cache_read.get(),
+            cache_write_cost: cost.cache_write.get(),
+            reasoning_cost: cost.reasoning.get(),
+            tool_usage_cost: cost.tools.get(),
+            total_cost: cost.total.get(),
+        }
+    }
+}
+
+fn millis(duration: std::time::Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// LiteLLM's names of calls, which dashboards group by.
+fn call_type(endpoint: Endpoint) -> &'static str {
+    match endpoint {
+        Endpoint::Chat => "acompletion",
+        Endpoint::Completions => "atext_completion",
+        Endpoint::Embeddings => "aembedding",
+        Endpoint::Moderations => "amoderation",
+        Endpoint::Images => "aimage_generation",
+        Endpoint::Transcriptions => "atranscription",
+        Endpoint::Speech => "aspeech",
+        Endpoint::Rerank => "arerank",
+        Endpoint::Responses => "aresponses",
+    }
+}
