@@ -96,7 +96,7 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let governance = accounts::governance(&config, &store);
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
     let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
-    let manage = remember::manage(store.clone(), master.key.clone(), Arc::new(carrier));
+    let manage = remember::manage(&config, store.clone(), master.key.clone(), Arc::new(carrier));
     let ledger = Ledger::open(&config, &store, &governance, &metrics)?;
     control.spawn(accounts::seed_users(Arc::clone(&config), store));
     let shared = Shared {

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::boot::StartError;
+use crate::base::money::Nanos;
 use crate::base::secret::Secret;
 use crate::config::Config;
+use crate::config::model::Governance;
 use crate::manage::{Changes, Manage, Settings};
 use crate::store::{Store, StoreOptions};
 
@@ -24,20 +26,38 @@ pub fn open(config: &Config) -> Result<Store, StartError> {
     Ok(store)
 }
 
-/// The operations on a store.
-pub fn manage(store: Store, master_key: Secret, changes: Arc<dyn Changes>) -> Manage {
-    Manage::new(store, Settings::default(), master_key, changes)
+/// The operations on the store.
+pub fn manage(config: &Config, store: Store, master_key: Secret, changes: Arc<dyn Changes>) -> Manage {
+    Manage::new(store, settings(&config.governance), master_key, changes)
+}
+
+/// What the configuration says about keys, users and teams.
+fn settings(governance: &Governance) -> Settings {
+    let Governance { grants, identity, money, .. } = governance;
+    Settings {
+        default_key_params: grants.key_defaults.clone(),
+        upper_bounds: grants.key_ceilings.clone(),
+        default_user_params: grants.user_defaults.clone(),
+        default_team_params: grants.team_defaults.clone(),
+        user_budget_nanos: grants.internal_user_budget.map(Nanos::get),
+        user_budget_duration: grants.internal_user_budget_duration.clone(),
+        no_custom_keys: identity.only_generated_keys,
+        grace_period: identity.rotation_grace.clone(),
+        teams_without_maker: identity.admins_stay_out_of_teams,
+        calendar: money.calendar.clone(),
+    }
 }
 
 fn store(config: &Config) -> Result<Store, StartError> {
-    let settings = &config.governance;
-    let mut options = StoreOptions {
-        connections: settings.store.connections,
-        calendar: settings.money.calendar.clone(),
-        ..StoreOptions::default()
+    let Governance { store: said, money, .. } = &config.governance;
+    let default = StoreOptions::default();
+    let options = StoreOptions {
+        connections: said.connections,
+        patience: said.patience.unwrap_or(default.patience),
+        calendar: money.calendar.clone(),
+        ..default
     };
-    options.patience = settings.store.patience.unwrap_or(options.patience);
-    let opened = match &settings.store.database_url {
+    let opened = match &said.database_url {
         Some(url) => Store::new(url.expose(), options),
         None => {
             tracing::warn!(

@@ -11,9 +11,11 @@ pub struct StoreSettings {
     /// `database_url`, else `DATABASE_URL`, else made of `DATABASE_HOST`, `DATABASE_NAME` ...; `None`: nothing
     /// outlives the process.
     pub database_url: Option<Secret>,
-    /// `database_connection_pool_limit`: connections to PostgreSQL at most (10 by default).
+    /// `database_connection_pool_limit`: connections to PostgreSQL at most (10 by default, and
+    /// for 0).
     pub connections: usize,
-    /// `database_connection_timeout`: longest wait for the database; `None`: the store's own default.
+    /// `database_connection_timeout`: longest wait for the database; `None`: the store's own default,
+    /// also for 0.
     pub patience: Option<Duration>,
     /// Whether ledger rows are kept (`disable_spend_logs`, `cost_tracking`); totals and budgets are kept anyway.
     pub keeps_rows: bool,

@@ -237,6 +237,12 @@ fn limits_of_everybody_and_of_each_key() {
         (limits.global.parallel, limits.key_parallel, limits.tokens),
         (Some(50), Some(5), TokenCount::Output)
     );
+    assert_eq!(
+        problems("general_settings: {global_max_rpm: 0, database_connection_pool_limit: 0}"),
+        [
+            "warning: c.yaml:2 general_settings.global_max_rpm: 0 counts as no limit; leave it out, or give a number"
+        ]
+    );
     let text = "model_list:\n- {model_name: a, litellm_params: {model: gpt-4o, default_api_key_rpm_limit: 3}}\n\
                 - {model_name: a, litellm_params: {model: gpt-4o, default_api_key_rpm_limit: 4}}\n\
                 rate_limit_config: {redis_host: localhost, redis_port: 6380}\n";

@@ -16,16 +16,27 @@ pub fn read(root: &Scope<'_>, general: &Scope<'_>) -> LimitSettings {
     let tokens = general.get("token_rate_limit_type").and_then(|field| field.word(&words));
     LimitSettings {
         global: Limits {
-            requests_per_minute: general.count("global_max_rpm"),
-            tokens_per_minute: general.count("global_max_tpm"),
+            requests_per_minute: limit(general, "global_max_rpm"),
+            tokens_per_minute: limit(general, "global_max_tpm"),
             tokens_per_day: None,
-            parallel: general.count("global_max_parallel_requests"),
+            parallel: limit(general, "global_max_parallel_requests"),
         },
-        key_parallel: general.count("max_parallel_requests"),
+        key_parallel: limit(general, "max_parallel_requests"),
         key_by_group: BTreeMap::new(),
         tokens: tokens.unwrap_or_default(),
         redis: redis(&root.scope("rate_limit_config")),
     }
+}
+
+/// A limit. One of 0 would stop all traffic: whoever writes it means that there is none.
+fn limit(general: &Scope<'_>, key: &str) -> Option<u64> {
+    let field = general.get(key)?;
+    let limit = field.count()?;
+    if limit == 0 {
+        field.warn("0 counts as no limit; leave it out, or give a number");
+        return None;
+    }
+    Some(limit)
 }
 
 fn redis(scope: &Scope<'_>) -> Option<RedisSettings> {

@@ -26,20 +26,17 @@ const FORMS: &str = "it must look like sqlite:///file.db or postgresql://user:pa
 
 /// Reads what is said of the database.
 pub fn store(context: &Context<'_>, general: &Scope<'_>, litellm: &Scope<'_>) -> StoreSettings {
-    let connections = general.get("database_connection_pool_limit").and_then(|field| {
-        let count = field.small()?;
-        if count == 0 {
-            field.error("must be at least 1");
-        }
-        usize::try_from(count).ok().filter(|count| *count > 0)
-    });
+    // 0 is LiteLLM's default for both, written out.
+    let connections = general.small("database_connection_pool_limit").filter(|count| *count > 0);
+    let connections = connections.and_then(|count| usize::try_from(count).ok());
+    let patience = general.seconds("database_connection_timeout").filter(|patience| !patience.is_zero());
     let (disabled, tracking) = (general.flag("disable_spend_logs"), litellm.bool("cost_tracking"));
     let batch_every = general.seconds("proxy_batch_write_at");
     let holds_models = general.bool("store_model_in_db");
     StoreSettings {
         database_url: database_url(context, general),
         connections: connections.unwrap_or(CONNECTIONS),
-        patience: general.limit("database_connection_timeout"),
+        patience,
         keeps_rows: !disabled && tracking.unwrap_or(true),
         batch_every: batch_every.unwrap_or(BATCH_EVERY),
         retention: retention(general),
