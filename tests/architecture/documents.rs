@@ -123,7 +123,13 @@ fn documents_and_alerts_name_metrics_that_exist() {
             let looks_like_one =
                 word.starts_with("litellm_") || (word.starts_with("stagedoor_") && word != "stagedoor_");
             // Parts of a config, a label, a prefix.
-            let config = ["litellm_settings", "litellm_params", "litellm_model_name", "litellm_proxy"];
+            let config = [
+                "litellm_settings",
+                "litellm_params",
+                "litellm_model_name",
+                "litellm_proxy",
+                "litellm_key_header_name",
+            ];
             if looks_like_one && !known.contains(&metric) && !config.contains(&word) {
                 violations.push(format!("{file}: {word}"));
             }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::keys;
 use super::*;
 use crate::base::money::Nanos;
 use crate::config::model::{
@@ -339,4 +340,14 @@ fn alerts_go_where_they_are_sent() {
             "warning: c.yaml:2 general_settings.alerting[2]: unknown channel; the channels are slack and webhook",
         ]
     );
+}
+
+#[test]
+fn the_readme_names_every_setting_that_takes_effect() {
+    let readme = include_str!("../../../README.md");
+    let word = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+    let words: std::collections::HashSet<&str> = readme.split(word).collect();
+    let settings = keys::GENERAL.now.iter().chain(keys::LITELLM.now);
+    let missing: Vec<&str> = settings.copied().filter(|key| !words.contains(key)).collect();
+    assert_eq!(missing, [""; 0]);
 }
