@@ -13,19 +13,16 @@ use crate::actors::spend_writer::{Desk, Flush, SpendWriter};
 use crate::base::clock::unix_ms;
 use crate::config::Config;
 use crate::config::model::SpoolFsync;
-use crate::domain::keys::User;
 use crate::domain::ledger::{AccountId, AccountKind};
 use crate::domain::scope::{ScopeId, ScopeKind};
 use crate::gateway::governance::Governance;
 use crate::manage::{Changed, Changes};
 use crate::spool::{Fsync, Settings, Spool};
-use crate::store::{Store, StoreErrorKind};
+use crate::store::Store;
 use crate::telemetry::{Metrics, names};
 
 /// How long the last rows may take to reach the store at the end; what is left waits in the spool.
 const LAST_FLUSH: Duration = Duration::from_secs(10);
-/// How long a store that is not there is left alone before users of the file are written again.
-const AGAIN: Duration = Duration::from_secs(3);
 
 /// The counters of this process, with what the configuration limits for everybody.
 pub fn governance(config: &Config, store: &Store) -> Governance {
@@ -141,42 +138,6 @@ fn fsync(setting: SpoolFsync) -> Fsync {
         SpoolFsync::Interval(every) => Fsync::Interval(every),
         SpoolFsync::Always => Fsync::Always,
     }
-}
-
-/// Writes the users of the file into the store, as soon as it is there.
-pub async fn seed_users(config: Arc<Config>, store: Store) {
-    for said in &config.governance.users {
-        loop {
-            let Err(error) = seed(said, &store).await else { break };
-            if error.kind != StoreErrorKind::Unavailable {
-                tracing::error!(user_id = said.user_id, %error, "a user of user_config cannot be stored");
-                break;
-            }
-            actix_rt::time::sleep(AGAIN).await;
-        }
-    }
-}
-
-async fn seed(
-    said: &crate::config::model::ConfiguredUser,
-    store: &Store,
-) -> Result<(), crate::store::StoreError> {
-    let now = unix_ms();
-    let Some(mut known) = store.get::<User>(&said.user_id, "").await? else {
-        let mut user = User { created_at_ms: now, updated_at_ms: now, ..User::default() };
-        said.apply(&mut user);
-        return store.create(user, 0, now).await.map(|_| ());
-    };
-    if !said.apply(&mut known) {
-        return Ok(());
-    }
-    let said = said.clone();
-    let id = said.user_id.clone();
-    let change = move |user: &mut User| {
-        said.apply(user);
-        Ok(())
-    };
-    store.update::<User>(&id, "", now, change).await.map(|_| ())
 }
 
 /// Carries changes to the copies of keys and to the counters of budgets.

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::boot::Master;
 use super::server::Running;
+use crate::base::secret::Secret;
 use crate::config::{Config, Report};
 
 fn say(text: &str) {
@@ -36,6 +37,11 @@ pub fn say_checked(report: &Report, config: Option<&Config>) {
             writeln!(text, "OK: {} deployments, {broken} of them cannot work", config.deployments.len());
     }
     let _closed = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// The key that `--generate_key` has made, on standard output and nothing else there.
+pub fn say_key(key: &Secret) {
+    let _closed = writeln!(std::io::stdout(), "{}", key.expose());
 }
 
 /// Where it listens, what it serves, how to call it.

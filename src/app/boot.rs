@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::accounts::{self, Carrier, Ledger};
 use super::cli::Cli;
-use super::{banner, remember, server, shutdown, watch};
+use super::{banner, generate_key, remember, server, shutdown, watch};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -84,6 +84,9 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
         tracing::info!("flags that only LiteLLM has were ignored");
     }
     let master = master_key(&config)?;
+    if cli.generate_key {
+        return generate_key::run(&cli, &config, &master.key).await;
+    }
     refuse_public_key(&cli, &master)?;
 
     let metrics = Metrics::new(config.settings.latency_buckets.as_deref())
@@ -92,13 +95,12 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let ground = Ground { control: control.handle(), metrics: metrics.clone() };
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
-    let store = remember::open(&config)?;
+    let store = remember::store(&config)?;
     let governance = accounts::governance(&config, &store);
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
     let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
-    let manage = remember::manage(&config, store.clone(), master.key.clone(), Arc::new(carrier));
+    let manage = remember::open(&config, store.clone(), &master, Arc::new(carrier));
     let ledger = Ledger::open(&config, &store, &governance, &metrics)?;
-    control.spawn(accounts::seed_users(Arc::clone(&config), store));
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone()).with_keys(directory, keys),

@@ -30,6 +30,14 @@ pub struct Cli {
     #[arg(long)]
     pub check: bool,
 
+    /// Make a virtual key for the user of --user_id, print it and exit; needs a database.
+    #[arg(long, requires = "user_id", conflicts_with = "check")]
+    pub generate_key: bool,
+
+    /// Whose key --generate_key makes; the user is made if there is none.
+    #[arg(long, requires = "generate_key", value_name = "ID")]
+    pub user_id: Option<String>,
+
     /// Log what happens to each request.
     #[arg(long)]
     pub debug: bool,
@@ -151,6 +159,10 @@ mod tests {
         assert_eq!(Cli::try_parse_from(arguments(words)).unwrap().port, 1);
         assert_eq!(Cli::try_parse_from(["s", "--host", "localhost"]).unwrap().host.to_string(), "127.0.0.1");
         assert!(Cli::try_parse_from(["s", "--use_queue", "--log_config", "x.json", "--local"]).is_ok());
+        let line = ["stagedoor", "--config", "c.yaml", "--generate_key", "--user_id", "user1"];
+        let cli = Cli::try_parse_from(line).unwrap();
+        assert_eq!((cli.generate_key, cli.user_id.as_deref()), (true, Some("user1")));
+        assert!(Cli::try_parse_from(["stagedoor", "--generate_key"]).is_err());
         let half = ["stagedoor", "--ssl_keyfile_path", "k.pem"];
         assert!(Cli::try_parse_from(half).unwrap_err().to_string().contains("ssl_certfile_path"));
     }

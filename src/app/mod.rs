@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod banner;
 pub mod boot;
 pub mod cli;
+pub mod generate_key;
 pub mod remember;
 pub mod server;
 pub mod shutdown;

@@ -23,12 +23,12 @@ pub fn random_key() -> Result<String, getrandom::Error> {
     Ok(format!("sk-{}", hex(&bytes)))
 }
 
-/// A new virtual key: `sk-` and 16 random bytes from the operating system's generator as URL-safe base64.
+/// A new virtual key: `sk-` and so many random bytes (16 at least) from the operating system's generator as URL-safe base64.
 ///
 /// # Errors
 /// When the operating system gives no random bytes.
-pub fn virtual_key() -> Result<String, getrandom::Error> {
-    let mut bytes = [0u8; 16];
+pub fn virtual_key(length: usize) -> Result<String, getrandom::Error> {
+    let mut bytes = vec![0u8; length.max(16)];
     getrandom::fill(&mut bytes)?;
     Ok(format!("sk-{}", URL_SAFE_NO_PAD.encode(bytes)))
 }
@@ -59,7 +59,7 @@ mod tests {
         assert_eq!(call_id().len(), 36);
         let key = random_key().unwrap();
         assert!(key.starts_with("sk-") && key.len() == 35, "{key}");
-        let (one, other) = (virtual_key().unwrap(), virtual_key().unwrap());
+        let (one, other) = (virtual_key(16).unwrap(), virtual_key(1).unwrap());
         assert!(one.starts_with("sk-") && one.len() == 25 && one != other, "{one}");
         assert_eq!(sha256_hex("sk-1234"), "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b");
     }

@@ -22,7 +22,7 @@ pub enum Standing {
     User,
     /// A key of a user with the role `internal_user_viewer`.
     UserViewer,
-    /// A key without a user, or whose user has no role.
+    /// A key without a user, or whose user does not exist.
     Nobody,
 }
 
@@ -143,7 +143,8 @@ impl Manage {
             }
             None => Vec::new(),
         };
-        let role = grant.user.as_ref().and_then(|user| user.user_role);
+        // A user that was given no role is an internal user, as in LiteLLM.
+        let role = grant.user.as_ref().map(|user| user.user_role.unwrap_or(Role::InternalUser));
         Ok(Caller {
             standing: Standing::of_role(role),
             user_id: grant.key.user_id.clone(),

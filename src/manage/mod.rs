@@ -14,6 +14,9 @@ pub mod fail;
 pub mod keys;
 pub mod settings;
 pub mod show;
+mod spend;
+pub mod teams;
+pub mod users;
 
 #[cfg(test)]
 pub mod testing;

@@ -1,10 +1,11 @@
 //! What the configuration says about keys, users and teams.
 
-use crate::domain::keys::JsonMap;
+use crate::config::model::KeyRule;
 use crate::domain::keys::reset::Calendar;
+use crate::domain::keys::{JsonMap, Role, TeamRole};
 
 /// Settings of the management operations.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// What `/key/generate` fills in where the request is silent (`default_key_generate_params`).
     pub default_key_params: JsonMap,
@@ -26,4 +27,40 @@ pub struct Settings {
     pub teams_without_maker: bool,
     /// When budgets begin anew; the store's own.
     pub calendar: Calendar,
+    /// Random bytes in a generated key.
+    pub key_bytes: usize,
+    /// Characters that a chosen key must have.
+    pub shortest_custom_key: usize,
+    /// Keys are not shown as `sk-...` with their last characters.
+    pub no_key_names: bool,
+    /// Keys belong to a team, or are not made.
+    pub keys_need_team: bool,
+    /// Who may make keys of teams, and what they have to say.
+    pub team_keys: Option<KeyRule<TeamRole>>,
+    /// Who may make keys of their own, and what they have to say.
+    pub personal_keys: Option<KeyRule<Role>>,
+}
+
+impl Default for Settings {
+    /// As without a configuration.
+    fn default() -> Self {
+        Settings {
+            default_key_params: JsonMap::new(),
+            upper_bounds: JsonMap::new(),
+            default_user_params: JsonMap::new(),
+            default_team_params: JsonMap::new(),
+            user_budget_nanos: None,
+            user_budget_duration: None,
+            no_custom_keys: false,
+            grace_period: None,
+            teams_without_maker: false,
+            calendar: Calendar::default(),
+            key_bytes: 16,
+            shortest_custom_key: 16,
+            no_key_names: false,
+            keys_need_team: false,
+            team_keys: None,
+            personal_keys: None,
+        }
+    }
 }

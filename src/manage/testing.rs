@@ -34,11 +34,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    pub fn new() -> Self {
-        Bench::with(Settings::default())
-    }
-
-    pub fn with(settings: Settings) -> Self {
+    pub fn new(settings: Settings) -> Self {
         let store = Store::in_memory(StoreOptions::default()).unwrap();
         let told = Arc::new(Told::default());
         let manage =

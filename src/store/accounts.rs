@@ -47,15 +47,7 @@ impl Store {
         now_ms: i64,
     ) -> Result<Account, StoreError> {
         let calendar = self.calendar();
-        self.write(move |session| {
-            let account = change(session, &id, |account| {
-                account.roll(&calendar, now_ms);
-                account.set_spend(spend_nanos);
-            })?;
-            touch(session, &id, now_ms)?;
-            Ok(account)
-        })
-        .await
+        self.write(move |session| set_spend(session, &id, spend_nanos, &calendar, now_ms)).await
     }
 
     /// Sets when an owner's current period ends.
@@ -112,6 +104,21 @@ impl Store {
         let sql = "SELECT MIN(reset_at) FROM stagedoor_accounts WHERE reset_at IS NOT NULL";
         self.read(move |session| Ok(session.first(sql, &[])?.and_then(|row| row.maybe_int(0)))).await
     }
+}
+
+pub(super) fn set_spend(
+    session: &mut dyn Session,
+    id: &AccountId,
+    spend_nanos: i64,
+    calendar: &Calendar,
+    now_ms: i64,
+) -> Result<Account, StoreError> {
+    let account = change(session, id, |account| {
+        account.roll(calendar, now_ms);
+        account.set_spend(spend_nanos);
+    })?;
+    touch(session, id, now_ms)?;
+    Ok(account)
 }
 
 /// Gives a changed owner a new version, so that copies of it are known to be stale.

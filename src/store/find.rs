@@ -154,7 +154,7 @@ fn column<E: Entity>(name: &str) -> Result<String, StoreError> {
     }
 }
 
-fn page<E: Entity>(session: &mut dyn Session, find: &Find) -> Result<Page<E>, StoreError> {
+pub(super) fn page<E: Entity>(session: &mut dyn Session, find: &Find) -> Result<Page<E>, StoreError> {
     let mut clause = Clause::default();
     let tests = clause.joined(&find.tests, " AND ", "1 = 1", &column::<E>)?;
     let from = selection::<E>();

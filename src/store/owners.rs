@@ -1,11 +1,13 @@
 //! Changes that concern several rows at once, and deleting owners with all that is theirs.
 
+use super::accounts::set_spend;
 use super::entity::{Entity, create, get, remove, update};
+use super::find::{Find, Page, page};
 use super::session::Session;
 use super::{Store, StoreError, Value, keys, tables};
 use crate::domain::keys::reset::Calendar;
 use crate::domain::keys::{Budget, Key, Member, OrgMember, Organization, Team, User};
-use crate::domain::ledger::AccountId;
+use crate::domain::ledger::{Account, AccountId};
 
 /// A transaction: all that is done with it happens, or nothing does.
 pub struct Transaction<'a> {
@@ -50,6 +52,30 @@ impl Transaction<'_> {
     /// When the database is not there.
     pub fn delete<E: Entity>(&mut self, id: &str, part: &str) -> Result<Option<E>, StoreError> {
         remove(self.session, id, part)
+    }
+
+    /// As [`Store::find`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn find<E: Entity>(&mut self, find: &Find) -> Result<Page<E>, StoreError> {
+        page(self.session, find)
+    }
+
+    /// As [`Store::delete_keys`].
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub fn delete_keys(&mut self, hashes: &[String], by: Option<&str>) -> Result<Vec<Key>, StoreError> {
+        keys::delete(self.session, hashes, by, self.now_ms)
+    }
+
+    /// As [`Store::set_spend`].
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub fn set_spend(&mut self, id: &AccountId, spend_nanos: i64) -> Result<Account, StoreError> {
+        set_spend(self.session, id, spend_nanos, self.calendar, self.now_ms)
     }
 }
 

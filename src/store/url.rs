@@ -51,6 +51,16 @@ pub enum Target {
     Postgres(Box<PostgresTarget>),
 }
 
+impl Target {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// A sentence that does not repeat the URL, which may hold a password.
+    pub fn parse(url: &str) -> Result<Self, StoreError> {
+        parse(url)
+    }
+}
+
 /// Reads a URL.
 ///
 /// # Errors

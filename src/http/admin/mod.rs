@@ -3,6 +3,8 @@
 
 mod keys;
 mod serve;
+mod teams;
+mod users;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -42,7 +44,7 @@ macro_rules! route {
 use route;
 
 /// All areas. Routes are tried in this order, so fixed paths stand before those with names in them.
-const AREAS: [&[Route]; 1] = [keys::ROUTES];
+const AREAS: [&[Route]; 3] = [keys::ROUTES, users::ROUTES, teams::ROUTES];
 
 /// Every route, in the order in which they are tried.
 pub fn routes() -> impl Iterator<Item = &'static Route> {

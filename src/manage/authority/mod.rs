@@ -55,7 +55,7 @@ pub struct Rule {
     pub user: Right,
     /// `internal_user_viewer`.
     pub user_viewer: Right,
-    /// A key without a user, or whose user has no role.
+    /// A key without a user, or whose user does not exist.
     pub nobody: Right,
 }
 

@@ -76,3 +76,69 @@ fn what_a_field_may_become_is_measured_by_ones_own() {
     }
     assert!(fields::KEY.iter().any(|(_, may)| *may == May::Not));
 }
+
+fn caller(standing: Standing, allowed_routes: &[&str]) -> Caller {
+    let allowed_routes = allowed_routes.iter().map(ToString::to_string).collect();
+    let key = Key { allowed_routes, ..Key::default() };
+    Caller { standing, key: (standing != Standing::Master).then_some(key), ..Caller::master() }
+}
+
+#[test]
+fn every_role_is_stopped_at_every_route_that_is_not_its_own() {
+    for rule in ROUTES {
+        for standing in Standing::ALL {
+            let admitted = admit(&caller(standing, &[]), rule.verb, rule.path, rule.path);
+            match rule.right(standing) {
+                Right::No => assert_eq!(admitted.unwrap_err().status(), 403, "{standing:?} {}", rule.path),
+                right => assert_eq!(admitted.unwrap(), right, "{standing:?} {}", rule.path),
+            }
+            // A key for models manages nothing, whoever has it.
+            if standing != Standing::Master {
+                let bound = admit(&caller(standing, &["llm_api_routes"]), rule.verb, rule.path, rule.path);
+                assert_eq!(bound.unwrap_err().status(), 403, "{standing:?} {}", rule.path);
+            }
+        }
+    }
+    for standing in Standing::ALL {
+        let unknown = admit(&caller(standing, &[]), Verb::Post, "/no/such/route", "/no/such/route");
+        assert_eq!(unknown.is_ok(), standing == Standing::Master, "{standing:?}");
+    }
+}
+
+#[test]
+fn no_field_of_any_table_lets_anybody_have_more() {
+    let own = json!({"a": 1});
+    for (table, row) in [(fields::KEY, fields_of(Key::default())), (fields::TEAM, fields_of(Team::default()))]
+    {
+        for (name, may) in table {
+            let (mut reach, greedy) = (
+                row.clone(),
+                match may {
+                    May::Set | May::Kept | May::Elsewhere => continue,
+                    May::Not => vec![json!("x"), json!({"x": 1})],
+                    May::UpTo => vec![json!(6), Value::Null],
+                    May::Within => vec![json!([]), json!(["mine", "yours"]), json!(["yours"])],
+                    May::Same | May::SamePeriod => vec![json!({"a": 2}), json!({}), Value::Null],
+                    May::SwitchOn => vec![json!(false)],
+                    May::Metadata => vec![json!({}), json!({"tags": ["other"]})],
+                },
+            );
+            reach.insert("max_budget_nanos".into(), 5.into());
+            let has = match may {
+                May::UpTo => json!(5),
+                May::Within => json!(["mine"]),
+                May::SwitchOn => json!(true),
+                May::Metadata => json!({"tags": ["mine"]}),
+                May::Not => Value::Null,
+                _ => own.clone(),
+            };
+            reach.insert((*name).into(), has);
+            for value in greedy {
+                let mut after = reach.clone();
+                after.insert((*name).into(), value.clone());
+                let error = fields::judge(table, &reach, &after, &reach).expect_err(name);
+                assert_eq!((error.status(), error.param()), (403, Some(fields::api_name(name))), "{value}");
+            }
+        }
+    }
+}

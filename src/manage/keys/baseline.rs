@@ -46,6 +46,7 @@ pub fn judge(caller: &Caller, before: &Key, after: &Key) -> Result<(), Error> {
     if after.user_id != before.user_id && after.user_id != own.user_id {
         return Err(fail::forbidden_field("user_id", "Keys can only be made for yourself."));
     }
+    detours(own, after)?;
     fields::judge(fields::KEY, &stored(before), &stored(after), &stored(own))
 }
 
@@ -54,6 +55,26 @@ fn stored(key: &Key) -> Map<String, Value> {
         Ok(Value::Object(map)) => map,
         _ => Map::new(),
     }
+}
+
+/// Other names for models, and models to go on with when a budget is gone, lead to no model beside the list.
+fn detours(own: &Key, after: &Key) -> Result<(), Error> {
+    let listed =
+        |name: &Value| name.as_str().is_some_and(|name| own.models.iter().any(|model| model == name));
+    let aliases = after.aliases.values().all(listed);
+    let fallbacks = after.budget_fallbacks.values().all(|names| match names {
+        Value::Array(names) => names.iter().all(listed),
+        one => listed(one),
+    });
+    match (own.models.is_empty(), aliases, fallbacks) {
+        (true, ..) | (false, true, true) => Ok(()),
+        (false, false, _) => Err(beside("aliases")),
+        (false, true, false) => Err(beside("budget_fallbacks")),
+    }
+}
+
+fn beside(name: &str) -> Error {
+    fail::forbidden_field(name, format!("`{name}` leads to models that your key may not use."))
 }
 
 /// Lists of routes are for admins; others may choose a type that is no wider than their own.

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::base::error::Error;
-use crate::domain::keys::JsonMap;
 use crate::domain::keys::reset::rolling_end;
+use crate::domain::keys::{JsonMap, Key};
 use crate::manage::body::{Body, Given};
 use crate::manage::fail;
 
@@ -25,16 +25,51 @@ const DEFAULTED: [&str; 10] = [
 /// Fills in what the request is silent about.
 pub fn fill(body: &mut Body, defaults: &JsonMap) {
     for name in DEFAULTED {
-        let silent = match body.raw(name) {
-            None | Some(Value::Null) => true,
-            Some(Value::Array(items)) => items.is_empty(),
-            Some(Value::Object(map)) => map.is_empty(),
-            Some(_) => false,
-        };
-        if let (true, Some(value)) = (silent, defaults.get(name)) {
+        if let (true, Some(value)) = (is_silent(body, name), defaults.get(name)) {
             body.0.insert(name.to_string(), value.clone());
         }
     }
+}
+
+fn is_silent(body: &Body, name: &str) -> bool {
+    match body.raw(name) {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(items)) => items.is_empty(),
+        Some(Value::Object(map)) => map.is_empty(),
+        Some(_) => false,
+    }
+}
+
+/// Takes back what was filled in where the key that the request came with has a tighter bound, which the new key
+/// begins with.
+///
+/// # Errors
+/// 422 when the configuration has values of wrong types.
+pub fn prefer_own(filled: &mut Body, asked: &Body, own: &Key) -> Result<(), Error> {
+    let limits = &own.limits;
+    let budget = limits.max_budget_nanos;
+    let tighter =
+        |filled: Option<i64>, own: Option<i64>| own.is_some_and(|own| filled.is_none_or(|f| f > own));
+    for (name, gives_way) in [
+        ("max_budget", tighter(filled.dollars("max_budget")?.value(), budget)),
+        ("rpm_limit", tighter(filled.int("rpm_limit")?.value(), limits.rpm_limit)),
+        ("tpm_limit", tighter(filled.int("tpm_limit")?.value(), limits.tpm_limit)),
+        (
+            "max_parallel_requests",
+            tighter(filled.int("max_parallel_requests")?.value(), limits.max_parallel_requests),
+        ),
+        ("budget_duration", budget.is_some() || own.budget_id.is_some()),
+        ("duration", own.expires_ms.is_some()),
+        ("models", !own.models.is_empty()),
+        ("metadata", !own.metadata.is_empty()),
+        ("team_id", own.team_id.is_some()),
+        ("user_id", true),
+    ] {
+        if gives_way && !asked.has(name) {
+            filled.0.shift_remove(name);
+        }
+    }
+    Ok(())
 }
 
 /// Holds a request to the bounds, and fills in the bound where it is silent.

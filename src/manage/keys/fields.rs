@@ -150,10 +150,12 @@ fn lifetime(body: &Body, key: &mut Key, now_ms: i64) -> Result<(), Error> {
     }
     body.bool("auto_rotate")?.fill(&mut key.auto_rotate);
     body.id("rotation_interval")?.set(&mut key.rotation_interval);
-    key.key_rotation_at_ms = match &key.rotation_interval {
-        Some(every) if key.auto_rotate => Some(rolling("rotation_interval", every, now_ms)?),
-        _ => None,
-    };
+    if body.has("auto_rotate") || body.has("rotation_interval") {
+        key.key_rotation_at_ms = match &key.rotation_interval {
+            Some(every) if key.auto_rotate => Some(rolling("rotation_interval", every, now_ms)?),
+            _ => None,
+        };
+    }
     Ok(())
 }
 

@@ -2,16 +2,13 @@
 
 use serde_json::Value;
 
-use super::{access, baseline, bounds, fields, owners};
+use super::{access, baseline, bounds, fields, owners, rules};
 use crate::base::error::{Error, Kind};
 use crate::base::ids;
 use crate::base::secret::Secret;
 use crate::domain::keys::{Budget, Key};
 use crate::manage::{Call, Changed, fail, show};
 use crate::store::StoreErrorKind;
-
-/// The shortest text of a key that a caller may choose.
-const SHORTEST: usize = 16;
 
 /// `/key/generate`.
 ///
@@ -43,6 +40,9 @@ pub async fn make(call: &Call, service: bool) -> Result<(Key, Secret, Option<Bud
     let settings = call.manage.settings();
     bounds::fill(&mut body, &settings.default_key_params);
     bounds::hold(&mut body, &settings.upper_bounds)?;
+    if let Some(own) = call.caller.key.as_ref().filter(|_| !call.caller.is_admin()) {
+        bounds::prefer_own(&mut body, &call.body, own)?;
+    }
     let before = baseline::new(&call.caller);
     let mut key = before.clone();
     fields::apply(&body, &mut key, call.now_ms)?;
@@ -58,6 +58,7 @@ pub async fn make(call: &Call, service: bool) -> Result<(Key, Secret, Option<Bud
         return Err(fail::forbidden_field("spend", "`spend` can only be set by an admin."));
     }
     owners::judge_team(call, &before, &key).await?;
+    rules::judge(call, &body, &key)?;
     if !service {
         baseline::judge(&call.caller, &before, &key)?;
     }
@@ -84,17 +85,18 @@ fn must_run_team(call: &Call, key: &Key) -> Result<(), Error> {
 pub fn secret_of(call: &Call, body: &crate::manage::body::Body) -> Result<Secret, Error> {
     let name = if body.has("new_key") { "new_key" } else { "key" };
     let Some(chosen) = body.id(name)?.value() else {
-        return ids::virtual_key()
+        return ids::virtual_key(call.manage.settings().key_bytes)
             .map(Secret::new)
             .map_err(|cause| Error::new(Kind::Internal, "No random bytes for a new key.").with_cause(cause));
     };
     if call.manage.settings().no_custom_keys {
         return Err(fail::forbidden_field(name, "Keys cannot be chosen here; leave `key` out."));
     }
+    let shortest = call.manage.settings().shortest_custom_key;
     let plain = chosen.bytes().all(|byte| byte.is_ascii_graphic());
-    if !chosen.starts_with("sk-") || chosen.len() < SHORTEST || !plain {
+    if !chosen.starts_with("sk-") || chosen.len() < shortest || !plain {
         let message = format!(
-            "A key must start with `sk-` and have at least {SHORTEST} plain characters without spaces."
+            "A key must start with `sk-` and have at least {shortest} plain characters without spaces."
         );
         return Err(fail::invalid(name, message));
     }
@@ -109,7 +111,7 @@ pub fn sign(call: &Call, key: &mut Key, secret: &Secret) {
     let text = secret.expose();
     key.hash = access::hash_of(text);
     let last: String = text.chars().skip(text.chars().count().saturating_sub(4)).collect();
-    key.key_name = Some(format!("sk-...{last}"));
+    key.key_name = (!call.manage.settings().no_key_names).then(|| format!("sk-...{last}"));
     key.created_by = call.by();
     key.updated_by = call.by();
     key.settings_updated_at_ms = Some(call.now_ms);

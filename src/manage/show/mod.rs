@@ -2,7 +2,9 @@
 
 pub mod budget;
 pub mod key;
+pub mod team;
 mod times;
+pub mod user;
 
 use serde_json::{Value, json};
 

@@ -4,20 +4,21 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-fn text(ms: i64) -> String {
-    let moment = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
-    let form = if ms.rem_euclid(1_000) == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
-    moment.strftime(form).to_string()
+fn text(ms: i64) -> Option<String> {
+    let moment = Timestamp::from_millisecond(ms).ok()?;
+    let whole = moment.strftime("%Y-%m-%dT%H:%M:%S").to_string();
+    let millis = ms.rem_euclid(1_000);
+    Some(if millis == 0 { whole } else { format!("{whole}.{millis:03}000") })
 }
 
 /// `2026-11-21T08:17:50.282000Z`.
 pub fn zulu(ms: impl Into<Option<i64>>) -> Value {
-    ms.into().map_or(Value::Null, |ms| format!("{}Z", text(ms)).into())
+    ms.into().and_then(text).map_or(Value::Null, |text| format!("{text}Z").into())
 }
 
 /// `2026-11-21T08:17:50.282000+00:00`.
 pub fn offset(ms: impl Into<Option<i64>>) -> Value {
-    ms.into().map_or(Value::Null, |ms| format!("{}+00:00", text(ms)).into())
+    ms.into().and_then(text).map_or(Value::Null, |text| format!("{text}+00:00").into())
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod ledger;
 #[cfg(test)]
 mod reports;
 #[cfg(test)]
+#[path = "../../../tests/support/postgres.rs"]
 mod server;
 
 use super::{Store, StoreOptions};

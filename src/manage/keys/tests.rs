@@ -1,0 +1,103 @@
+//! Keys on a store in memory: who is told, what the configuration rules.
+
+use serde_json::{Value, json};
+
+use super::{block, delete, generate, info, regenerate, update};
+use crate::config::model::KeyRule;
+use crate::domain::keys::{JsonMap, Role};
+use crate::manage::authority::Verb;
+use crate::manage::testing::{Bench, MASTER, NOW};
+use crate::manage::{Changed, Settings, users};
+
+fn map(value: Value) -> JsonMap {
+    value.as_object().unwrap().clone()
+}
+
+fn text(row: &Value, name: &str) -> String {
+    row[name].as_str().unwrap_or_else(|| panic!("no {name} in {row}")).to_string()
+}
+
+#[tokio::test]
+async fn every_change_is_told_and_nothing_else() {
+    let bench = Bench::new(Settings::default());
+    let made = generate(bench.post("/key/generate", json!({"key_alias": "a"})).await).await.unwrap();
+    let (key, hash) = (text(&made, "key"), text(&made, "token"));
+    assert_eq!(bench.told(), [Changed::Key(hash.clone())]);
+    assert!(generate(bench.post("/key/generate", json!({"key_alias": "a"})).await).await.is_err());
+    update(bench.post("/key/update", json!({"key": key, "rpm_limit": 1})).await).await.unwrap();
+    block(bench.post("/key/block", json!({"key": key})).await).await.unwrap();
+    assert_eq!(bench.told(), [Changed::Key(hash.clone()), Changed::Key(hash.clone())]);
+    let new = regenerate(bench.post("/key/regenerate", json!({"key": key})).await).await.unwrap();
+    let new_hash = text(&new, "token");
+    assert_eq!(bench.told(), [Changed::Key(hash), Changed::Key(new_hash.clone())]);
+    delete(bench.post("/key/delete", json!({"keys": [new_hash]})).await).await.unwrap();
+    assert_eq!(bench.told(), [Changed::Key(new_hash)]);
+}
+
+#[tokio::test]
+async fn a_key_works_until_its_end_and_not_after() {
+    let mut bench = Bench::new(Settings::default());
+    let made = generate(bench.post("/key/generate", json!({"duration": "30s"})).await).await.unwrap();
+    assert_eq!(made["expires"], "2026-11-21T08:51:05Z");
+    let key = text(&made, "key");
+    bench.now_ms = NOW + 29_999;
+    assert!(bench.caller(&key).await.is_ok());
+    bench.now_ms = NOW + 30_000;
+    let error = bench.caller(&key).await.unwrap_err();
+    assert_eq!((error.status(), error.type_()), (401, "expired_key"));
+    let call = bench.call(MASTER, Verb::Get, "/key/info", json!({"key": key})).await.unwrap();
+    assert_eq!(info(call).await.unwrap()["info"]["status"], "expired");
+}
+
+#[tokio::test]
+async fn the_configuration_gives_and_bounds() {
+    let bench = Bench::new(Settings {
+        default_key_params: map(json!({"rpm_limit": 7, "models": ["cheap"]})),
+        upper_bounds: map(json!({"max_budget": 10})),
+        no_custom_keys: true,
+        ..Settings::default()
+    });
+    let made = generate(bench.post("/key/generate", json!({})).await).await.unwrap();
+    assert_eq!((&made["rpm_limit"], &made["models"]), (&json!(7), &json!(["cheap"])));
+    assert_eq!(made["max_budget"], 10.0);
+    for (body, status, param) in
+        [(json!({"max_budget": 11}), 400, "max_budget"), (json!({"key": "sk-chosen-by-hand-1"}), 403, "key")]
+    {
+        let error = generate(bench.post("/key/generate", body).await).await.unwrap_err();
+        assert_eq!((error.status(), error.param()), (status, Some(param)));
+    }
+}
+
+#[tokio::test]
+async fn rules_say_who_makes_keys_and_what_they_say() {
+    let rule = KeyRule { roles: Some(vec![Role::ProxyAdmin]), required: vec!["key_alias".into()] };
+    let bench = Bench::new(Settings { personal_keys: Some(rule), ..Settings::default() });
+    let error = generate(bench.post("/key/generate", json!({})).await).await.unwrap_err();
+    assert_eq!((error.status(), error.param()), (400, Some("key_alias")));
+    let user =
+        users::new(bench.post("/user/new", json!({"user_role": "internal_user"})).await).await.unwrap();
+    let call = bench.call(&text(&user, "key"), Verb::Post, "/key/generate", json!({"key_alias": "x"})).await;
+    assert_eq!(generate(call.unwrap()).await.unwrap_err().status(), 403);
+    let bench = Bench::new(Settings { keys_need_team: true, ..Settings::default() });
+    let error = generate(bench.post("/key/generate", json!({})).await).await.unwrap_err();
+    assert_eq!(error.param(), Some("team_id"));
+}
+
+#[tokio::test]
+async fn what_the_configuration_gives_is_no_way_around_ones_own_bounds() {
+    let bench = Bench::new(Settings {
+        default_key_params: map(json!({"models": ["dear"], "duration": "30d", "rpm_limit": 3})),
+        upper_bounds: map(json!({"max_budget": 100})),
+        ..Settings::default()
+    });
+    let user = json!({"user_id": "u", "user_role": "internal_user", "auto_create_key": false});
+    users::new(bench.post("/user/new", user).await).await.unwrap();
+    let own = json!({"user_id": "u", "models": ["cheap"], "max_budget": 5, "duration": "1h", "rpm_limit": 9});
+    let own = generate(bench.post("/key/generate", own).await).await.unwrap();
+    let call = bench.call(&text(&own, "key"), Verb::Post, "/key/generate", json!({})).await.unwrap();
+    let made = generate(call).await.unwrap();
+    for name in ["models", "max_budget", "expires", "user_id"] {
+        assert_eq!(made[name], own[name], "{name}");
+    }
+    assert_eq!(made["rpm_limit"], 3);
+}
