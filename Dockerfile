@@ -15,6 +15,8 @@ RUN mkdir src \
     && rm -rf src
 
 COPY config config
+# SQL that is compiled in.
+COPY cluster cluster
 COPY src src
 # Cargo goes by modification times, and those of a checkout may be older than the empty program's.
 RUN touch src/main.rs src/lib.rs \

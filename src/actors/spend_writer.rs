@@ -8,25 +8,28 @@
 //! - on shutdown: one last [`Flush`]; what is left stays in the spool for the next start
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 
 use super::keeper::DeathNotice;
+use crate::base::clock::unix_ms;
 use crate::base::money::Nanos;
 use crate::domain::budget::Budgets;
 use crate::domain::ledger::{AccountId, AccountKind, LedgerRow};
 use crate::domain::scope::{ScopeId, ScopeKind};
-use crate::spool::{Batch, Reader};
+use crate::spool::{Batch, Reader, Spool};
 use crate::store::{Charged, Store, StoreErrorKind};
 
 /// How many rows one transaction takes.
 const MOST_ROWS: usize = 2_000;
 /// And how many bytes.
 const MOST_BYTES: usize = 8 << 20;
-/// How long rows gather before they are stored.
-const GATHER: Duration = Duration::from_millis(200);
-/// The longest pause after the store has refused.
+/// How often it looks whether budget periods are over.
+const RESETS: Duration = Duration::from_secs(10);
+/// The first pause after the store has refused.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// What the writer works with; it outlives a panic of the writer.
@@ -38,12 +41,24 @@ struct Inner {
     reader: Mutex<Option<Reader>>,
     store: Store,
     budgets: Arc<Budgets>,
+    duties: Duties,
+}
+
+/// What is to be done how often.
+#[derive(Clone)]
+pub struct Duties {
+    /// How long rows wait for company.
+    pub gather: Duration,
+    /// How long rows are kept, and how often that is looked after; `None`: for ever.
+    pub keep: Option<(Duration, Duration)>,
+    /// The spool that is to be forced to disk, and how often.
+    pub sync: Option<(Arc<Spool>, Duration)>,
 }
 
 impl Desk {
     /// The spool's reading end, where rows go, and whose counters know of them.
-    pub fn new(reader: Reader, store: Store, budgets: Arc<Budgets>) -> Self {
-        Desk(Arc::new(Inner { reader: Mutex::new(Some(reader)), store, budgets }))
+    pub fn new(reader: Reader, store: Store, budgets: Arc<Budgets>, duties: Duties) -> Self {
+        Desk(Arc::new(Inner { reader: Mutex::new(Some(reader)), store, budgets, duties }))
     }
 
     fn take_reader(&self) -> Option<Reader> {
@@ -155,6 +170,8 @@ impl Actor for SpendWriter {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(16);
         ctx.spawn(work(self.desk.clone()).into_actor(self));
+        ctx.spawn(look_after(self.desk.clone()).into_actor(self));
+        ctx.spawn(force(self.desk.clone()).into_actor(self));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -163,7 +180,8 @@ impl Actor for SpendWriter {
 }
 
 async fn work(desk: Desk) {
-    let mut pause = GATHER;
+    let gather = desk.0.duties.gather;
+    let mut pause = gather;
     let mut refused = false;
     loop {
         actix_rt::time::sleep(pause).await;
@@ -172,14 +190,48 @@ async fn work(desk: Desk) {
                 if std::mem::replace(&mut refused, false) {
                     tracing::info!("the store takes ledger rows again");
                 }
-                pause = GATHER;
+                pause = gather;
             }
             Err(cause) => {
                 if !std::mem::replace(&mut refused, true) {
                     tracing::error!(cause, "ledger rows wait in the spool: the store does not take them");
                 }
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             }
+        }
+    }
+}
+
+/// Begins budget periods anew and lets old rows go. Neither is needed for budgets to be right: what is shown is then
+/// as it is counted, and the database stays small.
+async fn look_after(desk: Desk) {
+    let mut next_clean_up = Instant::now();
+    loop {
+        actix_rt::time::sleep(RESETS).await;
+        let now = unix_ms();
+        match desk.0.store.reset_due(now).await {
+            Ok(begun) if begun.is_empty() => {}
+            Ok(begun) => tracing::info!(accounts = begun.len(), "budget periods have begun anew"),
+            Err(error) => tracing::debug!(%error, "budget periods could not be looked after"),
+        }
+        let Some((keep, every)) = desk.0.duties.keep else { continue };
+        if Instant::now() >= next_clean_up {
+            next_clean_up = Instant::now() + every;
+            let keep = i64::try_from(keep.as_millis()).unwrap_or(i64::MAX);
+            if let Err(error) = desk.0.store.retain(now.saturating_sub(keep)).await {
+                tracing::warn!(%error, "old ledger rows could not be deleted");
+            }
+        }
+    }
+}
+
+/// Forces the spool to disk as often as the configuration wants.
+async fn force(desk: Desk) {
+    let Some((spool, every)) = desk.0.duties.sync.clone() else { return };
+    loop {
+        actix_rt::time::sleep(every).await;
+        if let Err(cause) = spool.sync() {
+            tracing::warn!(%cause, "the spool could not be forced to disk");
         }
     }
 }

@@ -9,13 +9,13 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use super::boot::StartError;
 use crate::actors::keeper::Kept;
 use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse};
-use crate::actors::spend_writer::{Desk, Flush, SpendWriter};
+use crate::actors::spend_writer::{Desk, Duties, Flush, SpendWriter};
 use crate::base::clock::unix_ms;
 use crate::config::Config;
-use crate::config::model::SpoolFsync;
+use crate::config::model::{SpoolFsync, SpoolFull};
 use crate::domain::ledger::{AccountId, AccountKind};
 use crate::domain::scope::{ScopeId, ScopeKind};
-use crate::gateway::governance::Governance;
+use crate::gateway::governance::{Governance, Rules};
 use crate::manage::{Changed, Changes};
 use crate::spool::{Fsync, Settings, Spool};
 use crate::store::Store;
@@ -36,7 +36,14 @@ pub fn governance(config: &Config, store: &Store) -> Governance {
         max: Some(budget.max.get()),
         soft: None,
     });
-    governance.exceeded_status = settings.money.exceeded_status;
+    governance.rules = Arc::new(Rules {
+        exceeded_status: settings.money.exceeded_status,
+        key_parallel: settings.limits.key_parallel,
+        key_by_group: settings.limits.key_by_group.clone(),
+        refuses_unpriced: settings.money.refuses_unpriced,
+        needs_end_user: settings.identity.needs_end_user,
+        tokens: settings.limits.tokens,
+    });
     governance
 }
 
@@ -77,7 +84,7 @@ impl Ledger {
     pub fn open(
         config: &Config,
         store: &Store,
-        governance: &Governance,
+        governance: &mut Governance,
         metrics: &Metrics,
     ) -> Result<Self, StartError> {
         let arbiter = Arbiter::new();
@@ -103,7 +110,18 @@ impl Ledger {
         let (spool, reader) = opened.map_err(|cause| {
             StartError::System(format!("general_settings.spool_dir: {shown} cannot be used: {cause}"))
         })?;
-        let desk = Desk::new(reader, store.clone(), Arc::clone(governance.budgets()));
+        if settings.spool.full == SpoolFull::Refuse {
+            governance.spool = Some(Arc::clone(&spool));
+        }
+        let duties = Duties {
+            gather: settings.store.batch_every,
+            keep: settings.store.retention.map(|retention| (retention.keep, retention.every)),
+            sync: match settings.spool.fsync {
+                SpoolFsync::Interval(every) => Some((Arc::clone(&spool), every)),
+                SpoolFsync::Never | SpoolFsync::Always => None,
+            },
+        };
+        let desk = Desk::new(reader, store.clone(), Arc::clone(governance.budgets()), duties);
         let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "spend_writer")]);
         let writer = Kept::start("spend_writer", ledger.arbiter.handle(), restarts, move |notice| {
             SpendWriter::new(desk.clone(), notice)

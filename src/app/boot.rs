@@ -96,11 +96,11 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
     let store = remember::store(&config)?;
-    let governance = accounts::governance(&config, &store);
+    let mut governance = accounts::governance(&config, &store);
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
+    let ledger = Ledger::open(&config, &store, &mut governance, &metrics)?;
     let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
     let manage = remember::open(&config, store.clone(), &master, Arc::new(carrier));
-    let ledger = Ledger::open(&config, &store, &governance, &metrics)?;
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone()).with_keys(directory, keys),

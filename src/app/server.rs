@@ -146,7 +146,12 @@ fn worker(shared: &Shared, tls: &Arc<rustls::ClientConfig>, books: Rc<Books>) ->
 /// One worker's books, with an end of the spool of their own.
 fn books(shared: &Shared, spool: Option<&Arc<Spool>>, keeps_master: bool, next: &AtomicUsize) -> Rc<Books> {
     let appender = spool.map(|spool| spool.appender(next.fetch_add(1, Ordering::Relaxed)));
-    let books = Rc::new(Books::new(Telemetry::new(shared.metrics.clone()), appender, keeps_master));
+    let books = Rc::new(Books::new(
+        Telemetry::new(shared.metrics.clone()),
+        appender,
+        keeps_master,
+        shared.governance.rules.tokens,
+    ));
     let own = Rc::downgrade(&books);
     actix_rt::spawn(async move {
         while let Some(books) = own.upgrade() {

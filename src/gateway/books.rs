@@ -9,6 +9,7 @@ use super::settle::Telemetry;
 use crate::base::clock::unix_ms;
 use crate::base::money::Nanos;
 use crate::base::usage::Usage;
+use crate::config::model::TokenCount;
 use crate::domain::pricing;
 use crate::spool::{Appender, Unwritten};
 
@@ -21,6 +22,8 @@ pub struct Books {
     spool: Option<RefCell<Spool>>,
     /// Whether requests with the master key have rows.
     keeps_master: bool,
+    /// Which tokens count for limits.
+    counted: TokenCount,
 }
 
 struct Spool {
@@ -32,10 +35,15 @@ struct Spool {
 
 impl Books {
     /// Books that are kept, or not (`None`), also of the master key or not.
-    pub fn new(telemetry: Telemetry, appender: Option<Appender>, keeps_master: bool) -> Self {
+    pub fn new(
+        telemetry: Telemetry,
+        appender: Option<Appender>,
+        keeps_master: bool,
+        counted: TokenCount,
+    ) -> Self {
         let spool =
             appender.map(|appender| RefCell::new(Spool { appender, line: Vec::new(), refused: false }));
-        Books { telemetry, spool, keeps_master }
+        Books { telemetry, spool, keeps_master, counted }
     }
 
     /// Lets the spool close old segments and catch up; to be called about once a second.
@@ -53,7 +61,13 @@ impl Books {
         }
         let usage = finished.usage.unwrap_or_default();
         if let Some(ticket) = taken.ticket {
-            ticket.finish(std::time::Instant::now(), usage.total().saturating_sub(usage.cached_tokens));
+            let input = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
+            let tokens = match self.counted {
+                TokenCount::Total => input.saturating_add(usage.completion_tokens),
+                TokenCount::Input => input,
+                TokenCount::Output => usage.completion_tokens,
+            };
+            ticket.finish(std::time::Instant::now(), tokens);
         }
         if let Some(charge) = taken.charge {
             let spent = bill.cost.map_or(Nanos::ZERO, |cost| cost.total);

@@ -1,5 +1,6 @@
 //! What a request may take: its rates and its money, from everybody it belongs to, all or nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -7,15 +8,17 @@ use smallvec::SmallVec;
 
 use super::call::Call;
 use super::caller::Caller;
-use crate::actors::key_directory::Purse;
+use crate::actors::key_directory::{Identity, Purse};
 use crate::base::clock::unix_ms;
 use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
+use crate::config::model::TokenCount;
 use crate::domain::budget::{Account, Budgets, Charge, Cost, Exceeded, Loaded, Refused, Why};
 use crate::domain::keys::reset::{Calendar, Every};
 use crate::domain::limits::{Limiter, Limits, Quota, Standing, Ticket};
 use crate::domain::pricing::{Demand, estimate};
-use crate::domain::scope::ScopeId;
+use crate::domain::scope::{ScopeId, ScopeKind};
+use crate::spool::Spool;
 use crate::store::Store;
 
 /// How long a request waits for others to end whose reservations are all that is in its way.
@@ -31,12 +34,31 @@ pub struct Governance {
     limiter: Arc<Limiter>,
     budgets: Arc<Budgets>,
     store: Store,
+    /// While it cannot be written, requests that would have to be recorded are refused.
+    pub spool: Option<Arc<Spool>>,
     /// Limits of the whole proxy.
     pub everybody: Option<(ScopeId, Limits)>,
     /// The budget of the whole proxy.
     pub proxy: Option<Purse>,
-    /// Status of a refusal for want of money.
+    /// What the configuration says besides.
+    pub rules: Arc<Rules>,
+}
+
+/// What the configuration says of requests and keys in general.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    /// Status of a refusal for want of money; 0 is the usual one.
     pub exceeded_status: u16,
+    /// Requests at a time of each key that has no such limit.
+    pub key_parallel: Option<u64>,
+    /// Limits of each key for a group, where the key has none of its own.
+    pub key_by_group: BTreeMap<Arc<str>, Limits>,
+    /// Refuse models without a price also where no budget applies.
+    pub refuses_unpriced: bool,
+    /// A request must name its end user.
+    pub needs_end_user: bool,
+    /// Which tokens count for limits.
+    pub tokens: TokenCount,
 }
 
 /// What one request has taken.
@@ -63,7 +85,8 @@ impl Governance {
     /// Counters that begin empty.
     pub fn new(store: Store, calendar: Calendar) -> Self {
         let (limiter, budgets) = (Limiter::new(Instant::now()), Budgets::new(calendar));
-        Governance { limiter, budgets, store, everybody: None, proxy: None, exceeded_status: 422 }
+        let (everybody, proxy, rules) = (None, None, Arc::default());
+        Governance { limiter, budgets, store, everybody, proxy, rules, spool: None }
     }
 
     /// The budget accounts, for those who store rows.
@@ -77,11 +100,13 @@ impl Governance {
     /// 429 naming the limit; the budget's refusal; 403 for a model without a price that a budget would have to
     /// pay for; 503 when an account cannot be read.
     pub async fn take(&self, call: &Call, caller: Caller) -> Result<Taken, Error> {
+        self.check(call)?;
         let identity = Arc::clone(caller.identity());
-        let (model_rates, model_purses) = identity.of_model(&call.resolved.group);
-        let rates = identity.rates.iter().chain(&model_rates).chain(&self.everybody);
+        let (mut model_rates, model_purses) = identity.of_model(&call.resolved.group);
+        let by_default = self.defaults(&identity, &call.resolved.group, &mut model_rates);
+        let rates = identity.rates.iter().chain(&model_rates).chain(&by_default).chain(&self.everybody);
         let quotas: SmallVec<[Quota<'_>; 8]> =
-            rates.map(|(scope, limits)| Quota { scope, limits: *limits }).collect();
+            rates.map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) }).collect();
         let mut taken = Taken {
             caller,
             admitted_ms: unix_ms(),
@@ -116,6 +141,48 @@ impl Governance {
         Ok(taken)
     }
 
+    fn check(&self, call: &Call) -> Result<(), Error> {
+        if self.rules.needs_end_user && call.end_user.is_none() {
+            return Err(Error::invalid(
+                "user",
+                "`user` is required here (general_settings.enforce_user_param).",
+            ));
+        }
+        if self.spool.as_ref().is_some_and(|spool| spool.is_failing()) {
+            let message = "The ledger cannot be written at the moment (general_settings.spool_full: refuse).";
+            return Err(Error::new(Kind::StoreUnavailable, message));
+        }
+        if self.rules.refuses_unpriced {
+            cost(call)?;
+        }
+        Ok(())
+    }
+
+    /// Limits that keys have by default: for this group, which replace none of the key's own, and in general.
+    fn defaults(
+        &self,
+        identity: &Identity,
+        group: &Arc<str>,
+        of_model: &mut SmallVec<[(ScopeId, Limits); 2]>,
+    ) -> Option<(ScopeId, Limits)> {
+        let key = identity.key()?;
+        if let Some(limits) = self.rules.key_by_group.get(group).filter(|_| of_model.is_empty()) {
+            of_model.push((ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group), *limits));
+        }
+        let parallel = self.rules.key_parallel?;
+        let known = identity.rates.iter().any(|(scope, _)| scope.kind() == ScopeKind::Key);
+        let limits = Limits { parallel: Some(parallel), ..Limits::default() };
+        (!known).then(|| (ScopeId::new(ScopeKind::Key, &key.hash), limits))
+    }
+
+    /// A key's own limits with those that it has by default.
+    fn complete(&self, scope: &ScopeId, limits: Limits) -> Limits {
+        match scope.kind() {
+            ScopeKind::Key => Limits { parallel: limits.parallel.or(self.rules.key_parallel), ..limits },
+            _ => limits,
+        }
+    }
+
     /// Holds money. Reservations of requests under way are waited for: they usually come back in part.
     async fn hold(&self, call: &Call, purses: &[Purse]) -> Result<Charge, Error> {
         let cost = cost(call)?;
@@ -143,9 +210,11 @@ impl Governance {
     }
 
     fn refusal(&self, exceeded: &Exceeded) -> Error {
-        Error::new(Kind::BudgetExceeded, exceeded.sentence())
-            .with_status(self.exceeded_status)
-            .with_should_retry(Some(false))
+        let error = Error::new(Kind::BudgetExceeded, exceeded.sentence()).with_should_retry(Some(false));
+        match self.rules.exceeded_status {
+            0 => error,
+            status => error.with_status(status),
+        }
     }
 
     /// Reads accounts anew that are known here, after somebody changed them by hand.

@@ -52,7 +52,9 @@ async fn and_on_sqlite() {
     let made = done_by(&gateway, KEY, "POST", "/key/generate", json!({})).await;
     let other = made["key"].as_str().unwrap();
     // Only hashes are kept.
-    for file in std::fs::read_dir(folder.path()).unwrap().flatten() {
+    let spool = std::fs::read_dir(folder.path().join("keys.db-spool")).unwrap();
+    let files = std::fs::read_dir(folder.path()).unwrap().chain(spool).flatten();
+    for file in files.filter(|file| file.path().is_file()) {
         let bytes = std::fs::read(file.path()).unwrap();
         for secret in [key.as_str(), other] {
             assert!(memchr::memmem::find(&bytes, &secret.as_bytes()[3..]).is_none(), "{:?}", file.path());

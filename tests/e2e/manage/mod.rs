@@ -1,6 +1,7 @@
 //! The management API through the real program, on SQLite and on PostgreSQL.
 
 mod command_line;
+mod governed;
 mod keys;
 #[path = "../../support/postgres.rs"]
 #[allow(dead_code, reason = "the store's own tests use the rest")]
