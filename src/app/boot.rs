@@ -7,8 +7,8 @@ use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
 
 use super::accounts::{self, Carrier, Ledger};
-use super::cli::Cli;
-use super::{banner, generate_key, remember, server, shutdown, watch};
+use super::cli::{Cli, Command};
+use super::{audit, banner, generate_key, remember, server, shutdown, watch};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -77,6 +77,9 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
         banner::say_report(&report);
         StartError::Config
     })?;
+    if cli.command == Some(Command::Audit) {
+        return audit::run(&loaded.config).await;
+    }
     let config = Arc::new(loaded.config);
     install_log(&cli, &config);
     log_report(&loaded.report);
@@ -100,7 +103,7 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
     let ledger = Ledger::open(&config, &store, &mut governance, &metrics)?;
     let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
-    let manage = remember::open(&config, store.clone(), &master, Arc::new(carrier));
+    let manage = remember::open(&config, store, &master, Arc::new(carrier), &current);
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone()).with_keys(directory, keys),

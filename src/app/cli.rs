@@ -4,14 +4,18 @@ use std::ffi::OsString;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// An LLM gateway: one OpenAI-compatible address in front of many providers.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "stagedoor", version, disable_version_flag = true, rename_all = "snake_case")]
 pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Configuration file (LiteLLM's config.yaml). Without one the built-in quickstart is served.
-    #[arg(short, long, env = "CONFIG_FILE_PATH", value_name = "FILE")]
+    #[arg(short, long, env = "CONFIG_FILE_PATH", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
 
     /// Address to listen on.
@@ -111,6 +115,14 @@ pub struct Cli {
     pub use_prisma_db_push: bool,
 }
 
+/// What the program can do beside serving.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Add up every total again from the ledger's rows, print what does not agree, and exit with 0 when
+    /// everything does, else with 1.
+    Audit,
+}
+
 /// An IP address, or a host name that stands for one (`localhost`).
 fn address(text: &str) -> Result<IpAddr, String> {
     if let Ok(address) = text.parse() {
@@ -163,6 +175,8 @@ mod tests {
         let cli = Cli::try_parse_from(line).unwrap();
         assert_eq!((cli.generate_key, cli.user_id.as_deref()), (true, Some("user1")));
         assert!(Cli::try_parse_from(["stagedoor", "--generate_key"]).is_err());
+        let audit = Cli::try_parse_from(["s", "audit", "--config", "c.yaml"]).unwrap();
+        assert_eq!((audit.command, audit.config), (Some(Command::Audit), Some("c.yaml".into())));
         let half = ["stagedoor", "--ssl_keyfile_path", "k.pem"];
         assert!(Cli::try_parse_from(half).unwrap_err().to_string().contains("ssl_certfile_path"));
     }

@@ -10,6 +10,7 @@ use crate::base::secret::Secret;
 use crate::config::Config;
 use crate::config::model::ConfiguredUser;
 use crate::manage::changes::NoCopies;
+use crate::manage::costs::Prices;
 use crate::manage::{now_ms, users};
 use crate::store::Target;
 
@@ -32,7 +33,8 @@ pub async fn run(cli: &Cli, config: &Config, master_key: &Secret) -> Result<Exit
     let configured = config.governance.users.iter().find(|user| user.user_id == user_id).cloned();
     let user =
         configured.unwrap_or_else(|| ConfiguredUser { user_id: user_id.to_string(), ..Default::default() });
-    let manage = remember::manage(config, remember::store(config)?, master_key, Arc::new(NoCopies));
+    let manage =
+        remember::manage(config, remember::store(config)?, master_key, Arc::new(NoCopies), Prices::default());
     let key = users::key_for(&manage, &user, now_ms()).await.map_err(|error| {
         failed(match error.cause() {
             Some(cause) => format!("{error} ({cause})"),

@@ -1,6 +1,7 @@
 //! From the command line to a running server, and down again.
 
 pub mod accounts;
+pub mod audit;
 pub mod banner;
 pub mod boot;
 pub mod cli;

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::boot::{Master, StartError};
+use crate::actors::topology::Current;
 use crate::base::error::Kind;
 use crate::base::money::Nanos;
 use crate::base::secret::Secret;
 use crate::config::Config;
 use crate::config::model::{ConfiguredUser, Governance};
+use crate::manage::costs::{Priced, Prices};
 use crate::manage::{self, Changes, Manage, Settings};
 use crate::store::{Store, StoreOptions};
 
@@ -17,21 +19,46 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 /// Opens the management operations on the store and brings it up to date. A database that is not there yet is no
 /// reason not to start.
-pub fn open(config: &Config, store: Store, master: &Master, changes: Arc<dyn Changes>) -> Manage {
+pub fn open(
+    config: &Config,
+    store: Store,
+    master: &Master,
+    changes: Arc<dyn Changes>,
+    current: &Current,
+) -> Manage {
     if config.governance.store.database_url.is_none() {
         tracing::warn!(
             "no general_settings.database_url: keys, users, teams and spend are kept in memory and are lost \
              when the program ends; set it to sqlite:///stagedoor.db or postgresql://..."
         );
     }
-    let manage = manage(config, store, &master.key, changes);
+    let manage = manage(config, store, &master.key, changes, prices(current));
     actix_rt::spawn(prepare(manage.clone(), config.governance.users.clone()));
     manage
 }
 
 /// The operations on a store.
-pub fn manage(config: &Config, store: Store, master_key: &Secret, changes: Arc<dyn Changes>) -> Manage {
-    Manage::new(store, settings(&config.governance), master_key.clone(), changes)
+pub fn manage(
+    config: &Config,
+    store: Store,
+    master_key: &Secret,
+    changes: Arc<dyn Changes>,
+    prices: Prices,
+) -> Manage {
+    let settings = Settings { prices, ..settings(&config.governance) };
+    Manage::new(store, settings, master_key.clone(), changes)
+}
+
+/// What the deployments cost that are configured when the question comes.
+fn prices(current: &Current) -> Prices {
+    let current = Arc::clone(current);
+    Prices::new(move |name| {
+        let members = current.load().groups.resolve(name)?.members;
+        members.iter().find_map(|member| {
+            let (deployment, price) = (&member.deployment, member.deployment.info.price.clone()?);
+            Some(Priced { price, provider: deployment.provider.name.to_string() })
+        })
+    })
 }
 
 /// Brings the database up to date and the users of the file into it, as soon as there is one.
@@ -87,6 +114,8 @@ fn settings(governance: &Governance) -> Settings {
         keys_need_team: identity.keys_need_team,
         team_keys: grants.team_keys.clone(),
         personal_keys: grants.personal_keys.clone(),
+        proxy_budget_nanos: money.proxy_budget.as_ref().map(|budget| budget.max.get()),
+        prices: Prices::default(),
     }
 }
 

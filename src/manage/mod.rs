@@ -18,6 +18,18 @@ mod spend;
 pub mod teams;
 pub mod users;
 
+pub mod budgets;
+mod caps;
+pub mod costs;
+pub mod customers;
+pub mod logs;
+pub mod organizations;
+mod period;
+pub mod reports;
+mod rows;
+mod scope;
+pub mod tags;
+
 #[cfg(test)]
 pub mod testing;
 

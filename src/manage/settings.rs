@@ -25,6 +25,10 @@ pub struct Settings {
     pub grace_period: Option<String>,
     /// The one who makes a team does not become its admin (`disable_auto_add_proxy_admin_to_teams`).
     pub teams_without_maker: bool,
+    /// The budget of the whole gateway, nano-dollars (`max_budget`).
+    pub proxy_budget_nanos: Option<i64>,
+    /// What models cost.
+    pub prices: super::costs::Prices,
     /// When budgets begin anew; the store's own.
     pub calendar: Calendar,
     /// Random bytes in a generated key.
@@ -61,6 +65,8 @@ impl Default for Settings {
             keys_need_team: false,
             team_keys: None,
             personal_keys: None,
+            proxy_budget_nanos: None,
+            prices: super::costs::Prices::default(),
         }
     }
 }

@@ -2,7 +2,10 @@
 //! none can forget to look who calls and whether the caller may.
 
 mod keys;
+mod money;
+mod organizations;
 mod serve;
+mod spend;
 mod teams;
 mod users;
 
@@ -44,7 +47,8 @@ macro_rules! route {
 use route;
 
 /// All areas. Routes are tried in this order, so fixed paths stand before those with names in them.
-const AREAS: [&[Route]; 3] = [keys::ROUTES, users::ROUTES, teams::ROUTES];
+const AREAS: &[&[Route]] =
+    &[keys::ROUTES, users::ROUTES, teams::ROUTES, money::ROUTES, spend::ROUTES, organizations::ROUTES];
 
 /// Every route, in the order in which they are tried.
 pub fn routes() -> impl Iterator<Item = &'static Route> {

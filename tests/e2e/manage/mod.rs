@@ -7,6 +7,7 @@ mod keys;
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 mod postgres;
 mod roles;
+mod spend;
 mod teams;
 mod users;
 
