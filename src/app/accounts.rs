@@ -1,6 +1,8 @@
 //! Keys, limits, budgets and the ledger: what start-up makes of the configuration, and how changes reach them.
 
-use std::path::PathBuf;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +12,7 @@ use super::boot::StartError;
 use crate::actors::keeper::Kept;
 use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse};
 use crate::actors::spend_writer::{Desk, Duties, Flush, SpendWriter};
-use crate::base::clock::unix_ms;
+use crate::base::ids;
 use crate::config::Config;
 use crate::config::model::{SpoolFsync, SpoolFull};
 use crate::domain::ledger::{AccountId, AccountKind};
@@ -21,6 +23,8 @@ use crate::spool::{Fsync, Settings, Spool};
 use crate::store::Store;
 use crate::telemetry::{Metrics, names};
 
+/// How temporary folders are called.
+const PASSING: &str = "stagedoor-rows-";
 /// How long the last rows may take to reach the store at the end; what is left waits in the spool.
 const LAST_FLUSH: Duration = Duration::from_secs(10);
 
@@ -99,11 +103,14 @@ impl Ledger {
         if !settings.store.keeps_rows {
             return Ok(ledger);
         }
-        let dir = settings.spool.dir.clone().unwrap_or_else(|| {
-            let dir = std::env::temp_dir().join(format!("stagedoor-{}-{}", std::process::id(), unix_ms()));
-            ledger.passing = Some(dir.clone());
-            dir
-        });
+        let dir = match &settings.spool.dir {
+            Some(dir) => dir.clone(),
+            None => {
+                let Some(dir) = passing_folder() else { return Ok(ledger) };
+                ledger.passing = Some(dir.clone());
+                dir
+            }
+        };
         let shown = dir.display().to_string();
         let opened =
             Spool::open(Settings { sync: fsync(settings.spool.fsync), ..Settings::new(dir, "stagedoor") });
@@ -146,6 +153,40 @@ impl Ledger {
             && let Err(cause) = std::fs::remove_dir_all(&dir)
         {
             tracing::debug!(%cause, "a temporary folder is left");
+        }
+    }
+}
+
+/// A folder for rows that need not outlive the process. A machine without a place for one (a read-only file system)
+/// is no reason not to start.
+fn passing_folder() -> Option<PathBuf> {
+    let all = std::env::temp_dir();
+    sweep(&all);
+    let made = ids::random_key().map_err(|cause| cause.to_string()).and_then(|random| {
+        let name = format!("{PASSING}{}-{}", std::process::id(), random.trim_start_matches("sk-"));
+        let dir = all.join(name);
+        DirBuilder::new().mode(0o700).create(&dir).map(|()| dir).map_err(|cause| cause.to_string())
+    });
+    match made {
+        Ok(dir) => Some(dir),
+        Err(cause) => {
+            tracing::warn!(cause, "no temporary folder: what keys spend is counted, and not shown");
+            None
+        }
+    }
+}
+
+/// Removes the folders of processes that were killed.
+fn sweep(all: &Path) {
+    let Ok(entries) = std::fs::read_dir(all) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let pid =
+            name.to_str().and_then(|name| name.strip_prefix(PASSING)?.split('-').next()?.parse::<u32>().ok());
+        let dead = pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
+        if dead && Path::new("/proc/self").exists() {
+            // Somebody else's folder cannot be removed, and need not be.
+            let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }
