@@ -13,11 +13,13 @@ use crate::actors::keeper::Kept;
 use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse};
 use crate::actors::spend_writer::{Desk, Duties, Flush, SpendWriter};
 use crate::base::ids;
+use crate::base::money::Nanos;
 use crate::config::Config;
 use crate::config::model::{SpoolFsync, SpoolFull};
 use crate::domain::ledger::{AccountId, AccountKind};
 use crate::domain::scope::{ScopeId, ScopeKind};
 use crate::gateway::governance::{Governance, Rules};
+use crate::gateway::named::DefaultBudget;
 use crate::manage::{Changed, Changes};
 use crate::spool::{Fsync, Settings, Spool};
 use crate::store::Store;
@@ -39,6 +41,10 @@ pub fn governance(config: &Config, store: &Store) -> Governance {
         id: AccountId::global(),
         max: Some(budget.max.get()),
         soft: None,
+    });
+    governance.named.default_end_user = Arc::new(DefaultBudget {
+        max_nanos: settings.grants.end_user_budget.map(Nanos::get),
+        budget_id: settings.grants.end_user_budget_id.clone(),
     });
     governance.rules = Arc::new(Rules {
         exceeded_status: settings.money.exceeded_status,
@@ -219,6 +225,11 @@ impl Carrier {
         });
     }
 
+    fn forget_named(&self) {
+        self.governance.named.forget(ScopeKind::EndUser, None);
+        self.governance.named.forget(ScopeKind::Tag, None);
+    }
+
     /// The counters of this owner are read anew.
     fn reread(&self, kind: ScopeKind, account: AccountKind, name: &str) {
         let (scope, id) = (ScopeId::new(kind, name), AccountId::new(account, name));
@@ -255,13 +266,23 @@ impl Changes for Carrier {
                 });
                 self.reread(ScopeKind::Organization, AccountKind::Organization, id);
             }
-            Changed::EndUser(id) => self.reread(ScopeKind::EndUser, AccountKind::EndUser, id),
-            Changed::Tag(name) => self.reread(ScopeKind::Tag, AccountKind::Tag, name),
+            Changed::EndUser(id) => {
+                self.governance.named.forget(ScopeKind::EndUser, Some(id));
+                self.reread(ScopeKind::EndUser, AccountKind::EndUser, id);
+            }
+            Changed::Tag(name) => {
+                self.governance.named.forget(ScopeKind::Tag, Some(name));
+                self.reread(ScopeKind::Tag, AccountKind::Tag, name);
+            }
             Changed::Budget(id) => {
                 self.forget(|grant| grant.budgets.iter().any(|budget| budget.budget_id == *id));
+                self.forget_named();
             }
             Changed::Model(_) => {}
-            Changed::Everything => self.directory.forget_where(|_, _| true),
+            Changed::Everything => {
+                self.directory.forget_where(|_, _| true);
+                self.forget_named();
+            }
         }
     }
 }

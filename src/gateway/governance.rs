@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::call::Call;
 use super::caller::Caller;
+use super::named::{Named, Owners};
 use crate::actors::key_directory::{Identity, Purse};
 use crate::base::clock::unix_ms;
 use crate::base::error::{Error, Kind};
@@ -34,6 +35,8 @@ pub struct Governance {
     limiter: Arc<Limiter>,
     budgets: Arc<Budgets>,
     store: Store,
+    /// End users and tags.
+    pub named: Named,
     /// While it cannot be written, requests that would have to be recorded are refused.
     pub spool: Option<Arc<Spool>>,
     /// Limits of the whole proxy.
@@ -86,7 +89,8 @@ impl Governance {
     pub fn new(store: Store, calendar: Calendar) -> Self {
         let (limiter, budgets) = (Limiter::new(Instant::now()), Budgets::new(calendar));
         let (everybody, proxy, rules) = (None, None, Arc::default());
-        Governance { limiter, budgets, store, everybody, proxy, rules, spool: None }
+        let named = Named::new(store.clone());
+        Governance { limiter, budgets, store, named, everybody, proxy, rules, spool: None }
     }
 
     /// The budget accounts, for those who store rows.
@@ -104,9 +108,16 @@ impl Governance {
         let identity = Arc::clone(caller.identity());
         let (mut model_rates, model_purses) = identity.of_model(&call.resolved.group);
         let by_default = self.defaults(&identity, &call.resolved.group, &mut model_rates);
+        let owners = match (&call.end_user, &*call.options.tags, identity.key()) {
+            (None, [], None) => Owners::new(),
+            _ => Box::pin(self.named.of(&identity, call.end_user.as_deref(), &call.options.tags)).await?,
+        };
         let rates = identity.rates.iter().chain(&model_rates).chain(&by_default).chain(&self.everybody);
-        let quotas: SmallVec<[Quota<'_>; 8]> =
-            rates.map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) }).collect();
+        let quotas: SmallVec<[Quota<'_>; 8]> = rates
+            .map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) })
+            .chain(owners.iter().map(|(scope, limits, _)| Quota { scope, limits: *limits }))
+            .filter(|quota| !quota.limits.is_empty())
+            .collect();
         let mut taken = Taken {
             caller,
             admitted_ms: unix_ms(),
@@ -124,7 +135,8 @@ impl Governance {
                 Error::new(Kind::LimitExceeded, refusal.sentence(SystemTime::now())).with_retry_after(wait)
             })?);
         }
-        let purses = identity.purses.iter().chain(&model_purses).chain(&self.proxy);
+        let of_owners = owners.iter().filter_map(|(_, _, purse)| purse.as_ref());
+        let purses = identity.purses.iter().chain(&model_purses).chain(of_owners).chain(&self.proxy);
         taken.purses = purses.cloned().collect();
         if !taken.purses.is_empty() {
             match Box::pin(self.hold(call, &taken.purses)).await {

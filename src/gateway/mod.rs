@@ -16,6 +16,7 @@ pub mod headers;
 pub mod ledger_line;
 pub mod live;
 pub mod made;
+pub mod named;
 pub mod options;
 pub mod own_base;
 pub mod patience;

@@ -238,7 +238,7 @@ fn at_least_0(number: i64) -> u64 {
 }
 
 /// The rates among an owner's caps.
-fn rates(limits: &Limits) -> Rates {
+pub fn rates(limits: &Limits) -> Rates {
     Rates {
         requests_per_minute: limits.rpm_limit.map(at_least_0),
         tokens_per_minute: limits.tpm_limit.map(at_least_0),

@@ -18,7 +18,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
-pub use identity::{Identity, MASTER, Purse};
+pub use identity::{Identity, MASTER, Purse, rates};
 
 use super::keeper::{DeathNotice, Kept};
 use crate::base::clock::unix_ms;

@@ -143,6 +143,27 @@ async fn a_model_without_a_price_is_not_bought_with_a_budget() {
     assert_eq!(call(&gateway, &unbounded, &chat("new")).await.status(), 200);
 }
 
+#[tokio::test]
+async fn end_users_and_tags_have_budgets_of_their_own() {
+    let provider = FakeProvider::start().await;
+    let gateway =
+        Gateway::serve(&stored("sqlite:///l.db", &[cent(&provider, "sk-fake.completion_tokens=10")])).await;
+    let key = new_key(&gateway, json!({})).await;
+    done(&gateway, "POST", "/customer/new", json!({"user_id": "poor", "max_budget": 0.02})).await;
+    done(&gateway, "POST", "/tag/new", json!({"name": "trial", "max_budget": 0.01})).await;
+    let of = |more: Value| with(capped("gpt"), more);
+    let status = async |more: Value| call(&gateway, &key, &of(more)).await.status();
+    for expected in [200, 200, 422] {
+        assert_eq!(status(json!({"user": "poor"})).await, expected);
+    }
+    assert_eq!(status(json!({"user": "rich"})).await, 200);
+    for expected in [200, 422] {
+        assert_eq!(status(json!({"tags": ["trial"]})).await, expected);
+    }
+    done(&gateway, "POST", "/customer/block", json!({"user_ids": ["rich"]})).await;
+    assert_eq!(status(json!({"user": "rich"})).await, 403);
+}
+
 /// The rows of a ledger file, by how they ended.
 fn rows(file: &Path) -> BTreeMap<String, usize> {
     let db = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
