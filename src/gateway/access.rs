@@ -6,25 +6,37 @@ use crate::base::error::{Error, Kind};
 use crate::domain::routing::groups::Resolved;
 use crate::domain::scope::ScopeKind;
 
-/// Checks the model lists of key, team, member, user and organization.
+/// Checks the model lists of key, team, member, user and organization, for the group that was asked for and for the
+/// fallbacks that the request brings along. Fallbacks of the configuration are the operator's choice.
 ///
 /// # Errors
 /// 403. Which models are allowed is not disclosed.
 pub fn check(caller: &Caller, call: &Call) -> Result<(), Error> {
-    let names = [&*call.requested, &*call.resolved.group];
-    let Some(whose) = forbidden(caller, &names, &call.resolved) else { return Ok(()) };
+    if let Some(whose) = forbidden(caller, &[&call.requested, &call.resolved.group], &call.resolved) {
+        return Err(denied(whose, &call.requested));
+    }
+    for target in call.request_fallbacks.targets() {
+        let Some(resolved) = call.table.groups.resolve(target) else { continue };
+        if let Some(whose) = forbidden(caller, &[target, &resolved.group], &resolved) {
+            return Err(denied(whose, target));
+        }
+    }
+    Ok(())
+}
+
+fn denied(whose: ScopeKind, model: &str) -> Error {
     let type_ = match whose {
         ScopeKind::Team | ScopeKind::TeamMember => "team_model_access_denied",
         ScopeKind::User => "user_model_access_denied",
         ScopeKind::Organization => "org_model_access_denied",
         _ => "key_model_access_denied",
     };
-    let shown: String = call.requested.chars().take(200).collect();
+    let shown: String = model.chars().take(200).collect();
     let message = format!(
         "The requested model '{shown}' is not available for this API key, or the model name is invalid. Check the \
          models available to you and try again."
     );
-    Err(Error::new(Kind::Forbidden, message).with_type(type_).with_param("model"))
+    Error::new(Kind::Forbidden, message).with_type(type_).with_param("model")
 }
 
 /// Whose list does not have the model under any of its names.

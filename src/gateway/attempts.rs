@@ -119,6 +119,10 @@ pub async fn run(
         });
         match (next, first.take()) {
             (Some(next), kept) => {
+                if let Err(refused) = pay_for(gateway, call, &next.resolved, record).await {
+                    let kept = kept.unwrap_or_else(|| refused.clone());
+                    return Err(also_failed(kept, &next.resolved.group, &refused));
+                }
                 tracing::info!(from = &*group, to = &*next.resolved.group, "falling back");
                 first = kept;
                 hop = next;
@@ -130,6 +134,27 @@ pub async fn run(
                 return Err(kept.unwrap_or_else(|| Error::new(Kind::Internal, "no attempt was made")));
             }
         }
+    }
+}
+
+/// The next group's price is held before it is called.
+async fn pay_for(gateway: &Gateway, call: &Call, next: &Resolved, record: &mut Record) -> Result<(), Error> {
+    let Some(taken) = record.taken() else { return Ok(()) };
+    let mut held = Paying { record, taken: Some(taken) };
+    let Some(taken) = held.taken.as_deref_mut() else { return Ok(()) };
+    Box::pin(gateway.shared.governance.move_to(call, next, taken)).await
+}
+
+/// Gives the record back what the request has taken, whatever happens meanwhile.
+struct Paying<'a> {
+    record: &'a mut Record,
+    taken: Option<Box<super::governance::Taken>>,
+}
+
+impl Drop for Paying<'_> {
+    fn drop(&mut self) {
+        let taken = self.taken.take();
+        self.record.note(|facts| facts.taken = taken);
     }
 }
 

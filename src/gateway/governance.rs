@@ -18,6 +18,7 @@ use crate::domain::budget::{Account, Budgets, Charge, Cost, Exceeded, Loaded, Re
 use crate::domain::keys::reset::{Calendar, Every};
 use crate::domain::limits::{Limiter, Limits, Quota, Standing, Ticket};
 use crate::domain::pricing::{Demand, estimate};
+use crate::domain::routing::groups::Resolved;
 use crate::domain::scope::{ScopeId, ScopeKind};
 use crate::spool::Spool;
 use crate::store::Store;
@@ -139,7 +140,7 @@ impl Governance {
         let purses = identity.purses.iter().chain(&model_purses).chain(of_owners).chain(&self.proxy);
         taken.purses = purses.cloned().collect();
         if !taken.purses.is_empty() {
-            match Box::pin(self.hold(call, &taken.purses)).await {
+            match Box::pin(self.hold(call, &call.resolved, &taken.purses)).await {
                 Ok(charge) => taken.charge = Some(charge),
                 Err(error) => {
                     // A refused request consumes nothing of any limit.
@@ -151,6 +152,25 @@ impl Governance {
             }
         }
         Ok(taken)
+    }
+
+    /// The request moves on to another group: the money that it holds is held anew, for that group's price and for
+    /// the budgets that its owners have for it, so that no route leads around a budget.
+    ///
+    /// # Errors
+    /// As for [`Governance::take`]; then it holds nothing any more.
+    pub async fn move_to(&self, call: &Call, to: &Resolved, taken: &mut Taken) -> Result<(), Error> {
+        let (_, of_model) = taken.caller.identity().of_model(&to.group);
+        let general = taken.purses.iter().filter(|purse| !is_of_model(purse.scope.kind()));
+        let purses: SmallVec<[Purse; 4]> = general.cloned().chain(of_model).collect();
+        if purses.is_empty() {
+            return Ok(());
+        }
+        // What is held for the group that failed must not be in the way of its successor.
+        taken.charge = None;
+        taken.charge = Some(self.hold(call, to, &purses).await?);
+        taken.purses = purses;
+        Ok(())
     }
 
     fn check(&self, call: &Call) -> Result<(), Error> {
@@ -165,7 +185,7 @@ impl Governance {
             return Err(Error::new(Kind::StoreUnavailable, message));
         }
         if self.rules.refuses_unpriced {
-            cost(call)?;
+            cost(call, &call.resolved)?;
         }
         Ok(())
     }
@@ -196,8 +216,8 @@ impl Governance {
     }
 
     /// Holds money. Reservations of requests under way are waited for: they usually come back in part.
-    async fn hold(&self, call: &Call, purses: &[Purse]) -> Result<Charge, Error> {
-        let cost = cost(call)?;
+    async fn hold(&self, call: &Call, group: &Resolved, purses: &[Purse]) -> Result<Charge, Error> {
+        let cost = cost(call, group)?;
         let accounts: SmallVec<[Account<'_>; 4]> = purses.iter().map(account).collect();
         let end = Instant::now() + call.options.first_byte_deadline.clip(FAIR_WAIT, Instant::now());
         let mut loads = 0;
@@ -279,18 +299,29 @@ fn account(purse: &Purse) -> Account<'_> {
     Account { scope: &purse.scope, max: nanos(purse.max), soft: nanos(purse.soft) }
 }
 
-/// What the request may cost at most with any deployment of its group.
-fn cost(call: &Call) -> Result<Cost, Error> {
+/// Whether a budget is for one model group only.
+fn is_of_model(kind: ScopeKind) -> bool {
+    matches!(
+        kind,
+        ScopeKind::ModelPerKey
+            | ScopeKind::ModelPerUser
+            | ScopeKind::ModelPerTeam
+            | ScopeKind::ModelPerEndUser
+    )
+}
+
+/// What the request may cost at most with any deployment of a group.
+fn cost(call: &Call, group: &Resolved) -> Result<Cost, Error> {
     let mut demand = Demand::of_tokens(call.input_tokens, call.max_output_tokens);
     demand.answers = call.answers;
     let mut most = Nanos::ZERO;
     let mut free = true;
-    for member in call.resolved.members.iter() {
+    for member in group.members.iter() {
         let Some(price) = member.deployment.info.price.as_deref() else {
             let message = format!(
                 "The model '{}' has no price here, and a budget would have to pay for it: set \
                  input_cost_per_token and output_cost_per_token (0 if it is free) in its model_info.",
-                call.resolved.name
+                group.name
             );
             return Err(Error::new(Kind::Forbidden, message)
                 .with_type("model_cost_map_missing")

@@ -102,6 +102,11 @@ impl Record {
         }
     }
 
+    /// What the request has taken, to be changed by whoever gives it back to [`Record::note`].
+    pub fn taken(&mut self) -> Option<Box<Taken>> {
+        self.facts.as_mut()?.taken.take()
+    }
+
     /// What is known so far.
     pub fn facts(&self) -> Option<&Finished> {
         self.facts.as_deref()

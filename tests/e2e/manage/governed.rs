@@ -144,6 +144,29 @@ async fn a_model_without_a_price_is_not_bought_with_a_budget() {
 }
 
 #[tokio::test]
+async fn no_route_leads_around_a_list_or_a_budget() {
+    let provider = FakeProvider::start().await;
+    let broken = with(cent(&provider, "sk-fake.status=503"), json!({"model_name": "cheap"}));
+    let dear = with(
+        cent(&provider, "sk-fake.completion_tokens=10"),
+        json!({"model_name": "dear", "litellm_params": {"output_cost_per_token": 1}}),
+    );
+    let settings = json!({"router_settings": {"fallbacks": [{"cheap": ["dear"]}], "num_retries": 0}});
+    let gateway = Gateway::serve(&with(stored("sqlite:///l.db", &[broken, dear]), settings)).await;
+    // The operator's fallback is open to a key whose list does not name it, as far as its money goes.
+    let key = new_key(&gateway, json!({"models": ["cheap"], "max_budget": 15})).await;
+    assert_eq!(call(&gateway, &key, &capped("cheap")).await.status(), 200);
+    let refused = call(&gateway, &key, &capped("cheap")).await;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.error()["message"].as_str().unwrap().contains("Budget has been exceeded"));
+    // Its own is not.
+    let brought = with(capped("cheap"), json!({"fallbacks": ["dear"]}));
+    assert_eq!(call(&gateway, &key, &brought).await.status(), 403);
+    eventually("ten dollars are spent", || async { (spend(&gateway, &key).await == 10.0).then_some(()) })
+        .await;
+}
+
+#[tokio::test]
 async fn end_users_and_tags_have_budgets_of_their_own() {
     let provider = FakeProvider::start().await;
     let gateway =
