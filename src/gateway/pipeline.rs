@@ -124,6 +124,11 @@ impl Gateway {
         self.shared.current.load()
     }
 
+    /// Limits and budgets.
+    pub fn governance(&self) -> &Governance {
+        &self.shared.governance
+    }
+
     /// The registry.
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics

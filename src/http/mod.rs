@@ -5,6 +5,7 @@ pub mod auth;
 pub mod data;
 pub mod health;
 pub mod inbound;
+pub mod limits;
 pub mod metrics;
 pub mod models;
 pub mod reply;

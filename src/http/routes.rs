@@ -3,7 +3,7 @@
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, guard};
 
-use super::{admin, data, health, metrics, models, reply};
+use super::{admin, data, health, limits, metrics, models, reply};
 use crate::base::error::{Error, Kind};
 use crate::wire::endpoint::Endpoint;
 
@@ -22,6 +22,9 @@ pub fn configure(config: &mut ServiceConfig) {
     for prefix in ["/v1", ""] {
         get(config, &format!("{prefix}/models"), || read().to(models::list));
         get(config, &format!("{prefix}/models/{{id:.+}}"), || read().to(models::one));
+    }
+    for path in ["/v1/limits", "/limits"] {
+        get(config, path, || read().to(limits::limits));
     }
     get(config, "/health", || read().to(health::health));
     for path in ["/health/liveliness", "/health/liveness"] {

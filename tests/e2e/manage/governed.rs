@@ -95,6 +95,12 @@ async fn a_rate_limit_admits_exactly_its_number() {
     let message = refused.error()["message"].as_str().unwrap().to_string();
     assert!(message.contains("Limit type: requests. Current limit: 100"), "{message}");
     assert!(!message.contains(&key[3..]));
+    let standing = super::done_by(&gateway, &key, "GET", "/v1/limits", Value::Null).await;
+    let limit = &standing["limits"][0];
+    assert_eq!(
+        (&limit["type"], &limit["used"], &limit["remaining"]),
+        (&json!("requests"), &json!(100), &json!(0))
+    );
     // Another key has its own.
     let other = new_key(&gateway, json!({"rpm_limit": 2, "max_parallel_requests": 2})).await;
     let reply = call(&gateway, &other, &capped("gpt")).await;
