@@ -78,9 +78,9 @@ impl Desk {
         let rows = rows(&batch);
         match self.0.store.append(rows.clone()).await {
             Ok(appended) => self.confirm(&appended.charged),
-            // One row that the store cannot take must not stop the others.
-            Err(error) if error.kind == StoreErrorKind::Unavailable => return Err(error.to_string()),
-            Err(_) => self.one_by_one(rows).await?,
+            // One row that makes no sense must not stop the others; everything else is the store's trouble.
+            Err(error) if error.kind == StoreErrorKind::Invalid => self.one_by_one(rows).await?,
+            Err(error) => return Err(error.to_string()),
         }
         reader.confirm(batch);
         Ok(true)
@@ -91,8 +91,10 @@ impl Desk {
             let id = row.id.clone();
             match self.0.store.append(vec![row]).await {
                 Ok(appended) => self.confirm(&appended.charged),
-                Err(error) if error.kind == StoreErrorKind::Unavailable => return Err(error.to_string()),
-                Err(error) => tracing::error!(%error, id, "the store refuses a ledger row; it is left out"),
+                Err(error) if error.kind == StoreErrorKind::Invalid => {
+                    tracing::error!(%error, id, "a ledger row makes no sense; it is left out");
+                }
+                Err(error) => return Err(error.to_string()),
             }
         }
         Ok(())

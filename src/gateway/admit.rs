@@ -28,6 +28,11 @@ use crate::wire::surface::{Surface, SurfaceError};
 /// The deepest nesting of a request body; real requests stay far below.
 pub const MAX_DEPTH: usize = 128;
 
+/// The longest end user or tag, as long as the ledger keeps names.
+const LONGEST_NAME: usize = 256;
+/// The most tags of one request.
+const MOST_TAGS: usize = 32;
+
 /// The longest model name.
 const LONGEST_MODEL: usize = 1024;
 
@@ -72,6 +77,9 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         None => form_flag(&body, "stream"),
     };
     let input_tokens = tokens::of_body(raw.body.len());
+    let options = Options::read(special, surface, raw.received)?;
+    let end_user = surface.and_then(|surface| surface.str("user")).filter(|user| !user.is_empty());
+    check_names(end_user.as_deref(), &options.tags)?;
     let max_output_tokens = surface.and_then(output_cap);
     let answers = surface.and_then(|surface| surface.u64("n")).unwrap_or(1).max(1);
     let output_tokens = max_output_tokens.unwrap_or(0).saturating_mul(answers);
@@ -80,13 +88,13 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         endpoint: raw.endpoint,
         stream: stream && streams(raw.endpoint),
         include_usage: surface.is_some_and(wants_usage),
-        options: Options::read(special, surface, raw.received)?,
+        options,
         request_fallbacks: request_fallbacks(surface)?,
         input_tokens,
         estimated_tokens,
         max_output_tokens,
         answers: u32::try_from(answers).unwrap_or(u32::MAX),
-        end_user: surface.and_then(|surface| surface.str("user")).map(|user| user.as_ref().into()),
+        end_user: end_user.map(|user| user.as_ref().into()),
         forward: special.map_or_else(Vec::new, |headers| forwarded(headers, &table.config.general)),
         own_connection,
         api_version: raw.api_version.map(str::to_string),
@@ -255,6 +263,18 @@ fn streams(endpoint: Endpoint) -> bool {
 fn wants_usage(body: &Surface) -> bool {
     let options = body.get("stream_options").and_then(|raw| json::member(raw, "include_usage"));
     options == Some("true")
+}
+
+/// Names that the caller chooses end up in the ledger and in counters.
+fn check_names(end_user: Option<&str>, tags: &[String]) -> Result<(), Error> {
+    if end_user.is_some_and(|user| user.len() > LONGEST_NAME) {
+        return Err(Error::invalid("user", format!("`user` must not be longer than {LONGEST_NAME} bytes.")));
+    }
+    if tags.len() > MOST_TAGS || tags.iter().any(|tag| tag.len() > LONGEST_NAME) {
+        let message = format!("At most {MOST_TAGS} tags of up to {LONGEST_NAME} bytes.");
+        return Err(Error::invalid("tags", message));
+    }
+    Ok(())
 }
 
 /// What the caller lets the model write at most in one answer. Of several caps the largest counts, so that they

@@ -109,7 +109,10 @@ impl Spool {
 /// What a request costs: the provider's counts, or an estimate of what came through.
 fn bill(finished: &Finished) -> Bill {
     let Some(deployment) = &finished.deployment else { return Bill::default() };
-    let Some(usage) = &finished.usage else { return Bill::default() };
+    let Some(usage) = &finished.usage else {
+        // An answer of which nothing can be counted is no free one.
+        return Bill { unpriced: finished.error.is_none(), ..Bill::default() };
+    };
     let cost = deployment.info.price.as_deref().and_then(|price| pricing::cost(price, usage));
     let unpriced = cost.is_none_or(|cost| cost.partial);
     Bill { cost, unpriced, estimated: usage.estimated }

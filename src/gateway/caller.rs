@@ -11,6 +11,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::ids;
 use crate::base::secret::Secret;
 use crate::domain::keys::{KeyStatus, Role};
+use crate::manage::authority::groups;
 
 /// The headers a key may come in, in the order in which they win (contract of LiteLLM's proxy).
 const KEY_HEADERS: [HeaderName; 6] = [
@@ -40,6 +41,19 @@ impl Caller {
         let Some(grant) = self.identity.grant.as_deref() else { return true };
         let role = grant.user.as_ref().and_then(|user| user.user_role);
         matches!(role, Some(Role::ProxyAdmin | Role::ProxyAdminViewer))
+    }
+
+    /// Whether its key may call this path (`allowed_routes`).
+    ///
+    /// # Errors
+    /// 403.
+    pub fn may_call(&self, path: &str) -> Result<(), Error> {
+        let routes = self.identity.key().map_or(&[][..], |key| &key.allowed_routes);
+        if groups::allows(routes, path) {
+            return Ok(());
+        }
+        let message = format!("Virtual key is not allowed to call this route: {path}.");
+        Err(Error::new(Kind::Forbidden, message).with_type("auth_error"))
     }
 
     /// What is known of it.

@@ -42,7 +42,7 @@ pub async fn detached(gateway: &Rc<Gateway>, reserved: Rc<Reserved>, held: Held)
 async fn unread(held: Held, result: Result<Served, Error>) {
     match result {
         Ok(Served::Live { live, .. }) => to_the_end(live, held).await,
-        Ok(Served::Whole { whole, .. }) => gone(held, whole.usage),
+        Ok(Served::Whole { whole, .. }) => gone(held, whole.usage, whole.text_bytes()),
         Err(error) => held.record.finish(error.status(), Some(error)),
     }
 }
@@ -50,11 +50,14 @@ async fn unread(held: Held, result: Result<Served, Error>) {
 /// Reads a stream that nobody listens to any more.
 pub async fn to_the_end(mut live: Box<Live>, held: Held) {
     while let Ok(More::Bytes(_)) = poll_fn(|cx| live.poll_more(cx)).await {}
-    gone(held, live.usage());
+    gone(held, live.usage(), live.output_bytes());
 }
 
-fn gone(mut held: Held, usage: Option<Usage>) {
-    held.record.note(|facts| facts.usage = usage);
+fn gone(mut held: Held, usage: Option<Usage>, output_bytes: u64) {
+    held.record.note(|facts| {
+        facts.usage = usage;
+        facts.output_bytes = output_bytes;
+    });
     let error =
         Error::new(Kind::ClientGone, "The client closed the connection; the answer was read to its end.");
     held.record.finish(error.status(), Some(error));

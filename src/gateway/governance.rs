@@ -85,8 +85,10 @@ pub struct Held {
 pub struct Taken {
     /// Who pays.
     pub caller: Caller,
-    /// When it was admitted; its row counts into the budget periods of this moment.
+    /// When it arrived here.
     pub admitted_ms: i64,
+    /// When its money was held; its row counts into the budget periods of this moment.
+    pub charged_ms: i64,
     /// Its rates.
     pub ticket: Option<Ticket>,
     /// Its money.
@@ -164,9 +166,11 @@ impl Governance {
             .chain(owners.iter().map(|(scope, limits, _)| Quota { scope, limits: *limits }))
             .filter(|quota| !quota.limits.is_empty())
             .collect();
+        let now = unix_ms();
         let mut taken = Taken {
             caller,
-            admitted_ms: unix_ms(),
+            admitted_ms: now,
+            charged_ms: now,
             ticket: None,
             charge: None,
             purses: SmallVec::new(),
@@ -183,10 +187,10 @@ impl Governance {
         }
         let of_owners = owners.iter().filter_map(|(_, _, purse)| purse.as_ref());
         let purses = identity.purses.iter().chain(&model_purses).chain(of_owners).chain(&self.proxy);
-        taken.purses = purses.cloned().collect();
-        if !taken.purses.is_empty() {
-            match Box::pin(self.hold(call, &call.resolved, &taken.purses)).await {
-                Ok(charge) => taken.charge = Some(charge),
+        let purses: SmallVec<[Purse; 4]> = purses.cloned().collect();
+        if !purses.is_empty() {
+            match Box::pin(self.hold(call, &call.resolved, &purses)).await {
+                Ok(charge) => taken.charged(charge, purses),
                 Err(error) => {
                     // A refused request consumes nothing of any limit.
                     if let Some(ticket) = taken.ticket.take() {
@@ -208,13 +212,15 @@ impl Governance {
         let (_, of_model) = taken.caller.identity().of_model(&to.group);
         let general = taken.purses.iter().filter(|purse| !is_of_model(purse.scope.kind()));
         let purses: SmallVec<[Purse; 4]> = general.cloned().chain(of_model).collect();
-        if purses.is_empty() {
-            return Ok(());
-        }
         // What is held for the group that failed must not be in the way of its successor.
         taken.charge = None;
-        taken.charge = Some(self.hold(call, to, &purses).await?);
-        taken.purses = purses;
+        taken.purses.clear();
+        if self.rules.refuses_unpriced {
+            cost(call, to)?;
+        }
+        if !purses.is_empty() {
+            taken.charged(self.hold(call, to, &purses).await?, purses);
+        }
         Ok(())
     }
 
@@ -383,6 +389,13 @@ fn cost(call: &Call, group: &Resolved) -> Result<Cost, Error> {
 }
 
 impl Taken {
+    /// Money is held. The row counts into the period in which it was.
+    fn charged(&mut self, charge: Charge, purses: SmallVec<[Purse; 4]>) {
+        self.charged_ms = charge.admitted_at();
+        self.charge = Some(charge);
+        self.purses = purses;
+    }
+
     /// How its limits stood just after it was taken.
     pub fn standings(&self) -> impl Iterator<Item = Standing> {
         self.ticket.iter().flat_map(Ticket::standings)

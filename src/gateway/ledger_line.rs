@@ -102,8 +102,8 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
     let error = finished.error.as_ref();
     let status = finished.status.to_string();
     let line = Line {
-        id: &new_id(taken.admitted_ms),
-        started_ms: taken.admitted_ms,
+        id: &new_id(taken.charged_ms),
+        started_ms: taken.charged_ms,
         first_token_ms: finished.first_token.map(|after| taken.admitted_ms.saturating_add(millis(after))),
         ended_ms,
         call_id: &finished.call_id,

@@ -30,7 +30,8 @@ struct Bounds {
     blocked: bool,
 }
 
-type Known = HashMap<(ScopeKind, String), (Instant, Arc<Bounds>)>;
+/// By kind, name, and the budget that the asking key gives end users who have none.
+type Known = HashMap<(ScopeKind, String, Option<String>), (Instant, Arc<Bounds>)>;
 
 /// The copies of end users and tags.
 #[derive(Clone)]
@@ -91,7 +92,7 @@ impl Named {
 
     /// Forgets a name, or all of a kind.
     pub fn forget(&self, kind: ScopeKind, name: Option<&str>) {
-        self.lock().retain(|(known, own), _| *known != kind || name.is_some_and(|name| name != own));
+        self.lock().retain(|(known, own, _), _| *known != kind || name.is_some_and(|name| name != own));
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -99,7 +100,8 @@ impl Named {
     }
 
     async fn bounds(&self, kind: ScopeKind, name: &str, identity: &Identity) -> Arc<Bounds> {
-        let place = (kind, name.to_string());
+        let of_key = identity.key().and_then(|key| key.end_user_budget_id.clone());
+        let place = (kind, name.to_string(), of_key.filter(|_| kind == ScopeKind::EndUser));
         let known = self.lock().get(&place).cloned();
         if let Some((_, bounds)) = known.as_ref().filter(|(since, _)| since.elapsed() < FRESH) {
             return Arc::clone(bounds);

@@ -272,7 +272,10 @@ impl Gateway {
                 let mut head = head(status);
                 headers::success(self, call, &tally, upstream, &whole.content_type, head.headers_mut());
                 headers::limits(reserved.standings(), head.headers_mut());
-                held.record.note(|facts| facts.usage = whole.usage);
+                held.record.note(|facts| {
+                    facts.usage = whole.usage;
+                    facts.output_bytes = whole.text_bytes();
+                });
                 held.record.finish(status, None);
                 Ok(Answer { head, body: AnswerBody::Whole(whole.body) })
             }
@@ -357,7 +360,10 @@ async fn behind_comments(
     match result {
         Ok(Served::Live { live, .. }) => (Some(held), Ok(live)),
         Ok(Served::Whole { whole, .. }) => {
-            held.record.note(|facts| facts.usage = whole.usage);
+            held.record.note(|facts| {
+                facts.usage = whole.usage;
+                facts.output_bytes = whole.text_bytes();
+            });
             (Some(held), Err(attempts::not_a_stream()))
         }
         Err(error) => {
@@ -368,6 +374,14 @@ async fn behind_comments(
 }
 
 impl Identified {
+    /// Whether the caller's key may call this path.
+    ///
+    /// # Errors
+    /// 403.
+    pub fn may_call(&self, path: &str) -> Result<(), Error> {
+        self.caller.may_call(path)
+    }
+
     /// The request ends here.
     pub fn refuse(self, error: Error) -> Failure {
         refuse(self.opened.record, error, &self.call_id, self.call_id_in_body)

@@ -46,6 +46,16 @@ pub struct Whole {
     pub usage: Option<Usage>,
 }
 
+impl Whole {
+    /// Bytes of the answer, for an estimate where the provider tells no usage; a body that is no text has none.
+    pub fn text_bytes(&self) -> u64 {
+        match self.content_type {
+            ContentType::Json => u64::try_from(self.body.len()).unwrap_or(u64::MAX),
+            ContentType::Upstream | ContentType::Events => 0,
+        }
+    }
+}
+
 /// A body's content type.
 pub enum ContentType {
     /// `application/json`

@@ -67,5 +67,7 @@ async fn caller(request: &HttpRequest) -> Result<Caller, Refused> {
     let gateway = request
         .app_data::<Data<Rc<Gateway>>>()
         .ok_or_else(|| Refused(Error::new(Kind::Internal, "The gateway is not ready.")))?;
-    gateway.check_key(request.headers()).await.map_err(Refused)
+    let caller = gateway.check_key(request.headers()).await.map_err(Refused)?;
+    caller.may_call(request.path()).map_err(Refused)?;
+    Ok(caller)
 }

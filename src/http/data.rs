@@ -35,6 +35,9 @@ async fn run(
     payload: Payload,
 ) -> Result<Answer, Failure> {
     let identified = gateway.identify(opened, request.headers()).await?;
+    if let Err(error) = identified.may_call(request.path()) {
+        return Err(identified.refuse(error));
+    }
     let body = match inbound::read_body(request.headers(), payload, gateway.max_request_bytes()).await {
         Ok(body) => body,
         Err(error) => return Err(identified.refuse(error)),

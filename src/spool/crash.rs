@@ -19,13 +19,10 @@ const STORING: &str = "STAGEDOOR_TEST_SPOOL_STORING";
 /// What the victim says when it has confirmed a batch.
 const STORED: &str = "stored\n";
 
-/// Not a test of its own: what the victim does. Two workers append for ever and say on stderr what was
-/// acknowledged; with `STORING` a reader moves rows to a file meanwhile.
-#[test]
-#[ignore = "started by the other tests of this module"]
-fn victim() {
-    let Ok(dir) = env::var(DIR) else { return };
-    let settings = Settings { segment_bytes: 40_000, ..Settings::new(&dir, "victim") };
+/// What the victim does. Two workers append for ever and say on stderr what was acknowledged; with `STORING` a reader
+/// moves rows to a file meanwhile.
+fn be_the_victim(dir: &str) {
+    let settings = Settings { segment_bytes: 40_000, ..Settings::new(dir, "victim") };
     let (spool, mut reader) = Spool::open(settings).unwrap();
     for worker in 0..2 {
         let mut appender = spool.appender(worker);
@@ -71,7 +68,13 @@ fn command(program: &str, dir: &Path) -> Command {
     command
 }
 
-const VICTIM: [&str; 5] = ["--exact", "spool::crash::victim", "--ignored", "--nocapture", "--test-threads=1"];
+/// How this binary is started so that the first test below becomes the victim.
+const VICTIM: [&str; 4] = [
+    "--exact",
+    "spool::crash::a_process_killed_while_appending_loses_no_acknowledged_row",
+    "--nocapture",
+    "--test-threads=1",
+];
 
 /// Kills the victim after so many acknowledged rows and confirmed batches; returns all rows acknowledged.
 fn kill_after(mut victim: Child, rows: usize, batches: usize) -> Vec<String> {
@@ -97,6 +100,9 @@ fn kill_after(mut victim: Child, rows: usize, batches: usize) -> Vec<String> {
 
 #[test]
 fn a_process_killed_while_appending_loses_no_acknowledged_row() {
+    if let Ok(dir) = env::var(DIR) {
+        return be_the_victim(&dir);
+    }
     let dir = TempDir::new().unwrap();
     let exe = env::current_exe().unwrap();
     for rows in [1, 150, 2_000] {

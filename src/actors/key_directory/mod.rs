@@ -41,6 +41,16 @@ pub enum Found {
     Unknown,
 }
 
+/// How far a copy can be trusted.
+enum Age {
+    /// It is used.
+    Fresh,
+    /// It is used and looked up anew behind the request.
+    Stale,
+    /// It is used only while the store does not answer.
+    Old,
+}
+
 struct Copy {
     found: Found,
     since: Instant,
@@ -74,15 +84,22 @@ impl Directory {
         self.0.copies.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The copy and whether it should be looked up anew.
-    fn copy(&self, hash: &str) -> Option<(Found, bool)> {
+    /// The copy and how old it is.
+    fn copy(&self, hash: &str) -> Option<(Found, Age)> {
         let copies = self.read();
         let copy = copies.get(hash)?;
         let age = copy.since.elapsed();
         match copy.found {
             Found::Unknown if age >= UNKNOWN => None,
-            Found::Unknown => Some((Found::Unknown, false)),
-            Found::Known(ref identity) => Some((Found::Known(Arc::clone(identity)), age >= self.0.fresh)),
+            Found::Unknown => Some((Found::Unknown, Age::Fresh)),
+            Found::Known(ref identity) => {
+                let age = match age {
+                    age if age < self.0.fresh => Age::Fresh,
+                    age if age < 2 * self.0.fresh => Age::Stale,
+                    _ => Age::Old,
+                };
+                Some((Found::Known(Arc::clone(identity)), age))
+            }
         }
     }
 
@@ -91,27 +108,27 @@ impl Directory {
     /// # Errors
     /// When it is not known here and the store does not answer: then nobody knows whether there is such a key.
     pub async fn find(&self, actor: &Kept<KeyDirectory>, hash: &str) -> Result<Found, StoreError> {
-        let ask = || actor.with(|address| address.send(Find(hash.into())));
-        match self.copy(hash) {
-            Some((found, false)) => return Ok(found),
-            Some((found, true)) => {
+        let copy = self.copy(hash);
+        match &copy {
+            Some((found, Age::Fresh)) => return Ok(found.clone()),
+            Some((found, Age::Stale)) => {
                 // Asked without waiting: the request is served by what is known.
-                self.ask_again_later(hash);
                 actor.with(|address| address.try_send(Find(hash.into())).is_ok());
-                return Ok(found);
+                return Ok(found.clone());
             }
-            None => {}
+            Some((_, Age::Old)) | None => {}
         }
         let unavailable = || StoreError::unavailable("the directory of keys is being restarted");
-        let answered = ask().ok_or_else(unavailable)?.await.map_err(|_| unavailable())?;
-        answered.map_err(|error| error.as_ref().clone())
-    }
-
-    /// An old copy whose look-up is under way is not looked up by every request meanwhile.
-    fn ask_again_later(&self, hash: &str) {
-        let now = Instant::now();
-        if let Some(copy) = self.write().get_mut(hash) {
-            copy.since = now.checked_sub(self.0.fresh).map_or(now, |old| old + UNKNOWN);
+        let asked = actor.with(|address| address.send(Find(hash.into()))).ok_or_else(unavailable);
+        let answered = match asked {
+            Ok(asked) => asked.await.map_err(|_| unavailable()),
+            Err(error) => Err(error),
+        };
+        let answered = answered.and_then(|answered| answered.map_err(|error| error.as_ref().clone()));
+        match (answered, copy) {
+            // Who is known goes on while the database is away, however old the copy.
+            (Err(_), Some((found, _))) => Ok(found),
+            (answered, _) => answered,
         }
     }
 

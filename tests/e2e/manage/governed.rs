@@ -173,6 +173,30 @@ async fn no_route_leads_around_a_list_or_a_budget() {
 }
 
 #[tokio::test]
+async fn a_key_calls_only_its_routes_and_chooses_names_within_bounds() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::serve(&stored("sqlite:///l.db", &[cent(&provider, "sk-fake")])).await;
+    let management = new_key(&gateway, json!({"key_type": "management"})).await;
+    assert_eq!(call(&gateway, &management, &capped("gpt")).await.status(), 403);
+    let models = new_key(&gateway, json!({"key_type": "llm_api"})).await;
+    assert_eq!(call(&gateway, &models, &capped("gpt")).await.status(), 200);
+    let tags: Vec<String> = (0..1000).map(|n| format!("t{n}")).collect();
+    for (field, value) in [("tags", json!(tags)), ("user", json!("u".repeat(300)))] {
+        let refused = call(&gateway, &models, &with(capped("gpt"), json!({field: value}))).await;
+        assert_eq!((refused.status(), refused.error()["param"].clone()), (400, json!(field)));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_whose_provider_tells_no_usage_is_paid_for() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::serve(&stored("sqlite:///l.db", &[cent(&provider, "sk-fake.no_usage")])).await;
+    let key = new_key(&gateway, json!({})).await;
+    assert_eq!(call(&gateway, &key, &capped("gpt")).await.status(), 200);
+    eventually("it has cost something", || async { (spend(&gateway, &key).await > 0.0).then_some(()) }).await;
+}
+
+#[tokio::test]
 async fn end_users_and_tags_have_budgets_of_their_own() {
     let provider = FakeProvider::start().await;
     let gateway =
