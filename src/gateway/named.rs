@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::actors::key_directory::{Identity, Purse, rates};
+use crate::base::clock::unix_ms;
 use crate::base::error::{Error, Kind};
 use crate::domain::keys::{Budget, EndUser, Limits, Tag};
 use crate::domain::ledger::{AccountId, AccountKind};
@@ -140,16 +141,8 @@ impl Named {
     /// A name's own caps, and those of the budget that it points to where it has none.
     async fn completed(&self, own: Limits, shared: Option<&str>) -> Result<Limits, StoreError> {
         let Some(id) = shared else { return Ok(own) };
-        let shared = self.store.get::<Budget>(id, "").await?.unwrap_or_default().limits;
-        Ok(Limits {
-            max_budget_nanos: own.max_budget_nanos.or(shared.max_budget_nanos),
-            soft_budget_nanos: own.soft_budget_nanos.or(shared.soft_budget_nanos),
-            max_parallel_requests: own.max_parallel_requests.or(shared.max_parallel_requests),
-            rpm_limit: own.rpm_limit.or(shared.rpm_limit),
-            tpm_limit: own.tpm_limit.or(shared.tpm_limit),
-            tpd_limit: own.tpd_limit.or(shared.tpd_limit),
-            ..own
-        })
+        let shared = self.store.get::<Budget>(id, "").await?.unwrap_or_default();
+        Ok(own.or(&shared.limits_at(unix_ms())))
     }
 }
 

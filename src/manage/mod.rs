@@ -34,12 +34,12 @@ pub mod tags;
 pub mod testing;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::base::ids;
 use crate::base::secret::Secret;
 use crate::store::Store;
 
+pub use crate::base::clock::unix_ms as now_ms;
 pub use call::Call;
 pub use caller::Caller;
 pub use changes::{Changed, Changes};
@@ -88,10 +88,4 @@ impl Manage {
     pub fn tell(&self, changed: Changed) {
         self.0.changes.tell(changed);
     }
-}
-
-/// Milliseconds since 1970, UTC.
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -99,7 +99,7 @@ impl Identity {
         let key = &grant.key;
         let scope = ScopeId::new(ScopeKind::Key, &key.hash);
         let mut limits = merged(&key.limits, budget(grant, key.budget_id.as_deref()), now_ms);
-        add_for_a_while(&mut limits, key.temp_budget_increase_nanos, key.temp_budget_expiry_ms, now_ms);
+        limits.add_for_a_while(key.temp_budget_increase_nanos, key.temp_budget_expiry_ms, now_ms);
         self.windows(&scope, AccountKind::KeyWindow, &key.hash, &key.budget_limits);
         self.count(scope, AccountId::new(AccountKind::Key, &key.hash), &limits);
     }
@@ -211,26 +211,7 @@ fn budget<'a>(grant: &'a Grant, id: Option<&str>) -> Option<&'a Budget> {
 
 /// An owner's own caps, and those of the budget row it points to where it has none.
 fn merged(own: &Limits, shared: Option<&Budget>, now_ms: i64) -> Limits {
-    let Some(shared) = shared else { return own.clone() };
-    let mut limits = shared.limits.clone();
-    add_for_a_while(&mut limits, shared.temp_budget_increase_nanos, shared.temp_budget_expiry_ms, now_ms);
-    Limits {
-        max_budget_nanos: own.max_budget_nanos.or(limits.max_budget_nanos),
-        soft_budget_nanos: own.soft_budget_nanos.or(limits.soft_budget_nanos),
-        max_parallel_requests: own.max_parallel_requests.or(limits.max_parallel_requests),
-        rpm_limit: own.rpm_limit.or(limits.rpm_limit),
-        tpm_limit: own.tpm_limit.or(limits.tpm_limit),
-        tpd_limit: own.tpd_limit.or(limits.tpd_limit),
-        ..own.clone()
-    }
-}
-
-fn add_for_a_while(limits: &mut Limits, more: Option<i64>, until_ms: Option<i64>, now_ms: i64) {
-    if let (Some(max), Some(more), Some(until)) = (&mut limits.max_budget_nanos, more, until_ms)
-        && now_ms < until
-    {
-        *max = max.saturating_add(more);
-    }
+    shared.map_or_else(|| own.clone(), |shared| own.or(&shared.limits_at(now_ms)))
 }
 
 fn at_least_0(number: i64) -> u64 {

@@ -36,6 +36,40 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// These caps, and those of `shared` where there is none; budget periods and budgets of models stay one's own.
+    #[must_use]
+    pub fn or(&self, shared: &Limits) -> Limits {
+        Limits {
+            max_budget_nanos: self.max_budget_nanos.or(shared.max_budget_nanos),
+            soft_budget_nanos: self.soft_budget_nanos.or(shared.soft_budget_nanos),
+            max_parallel_requests: self.max_parallel_requests.or(shared.max_parallel_requests),
+            rpm_limit: self.rpm_limit.or(shared.rpm_limit),
+            tpm_limit: self.tpm_limit.or(shared.tpm_limit),
+            tpd_limit: self.tpd_limit.or(shared.tpd_limit),
+            ..self.clone()
+        }
+    }
+
+    /// Adds `more` nano-dollars to the budget, if there is one, until `until_ms`.
+    pub fn add_for_a_while(&mut self, more: Option<i64>, until_ms: Option<i64>, now_ms: i64) {
+        if let (Some(max), Some(more), Some(until)) = (&mut self.max_budget_nanos, more, until_ms)
+            && now_ms < until
+        {
+            *max = max.saturating_add(more);
+        }
+    }
+}
+
+impl Budget {
+    /// What it allows at `now_ms`, a temporary increase included.
+    pub fn limits_at(&self, now_ms: i64) -> Limits {
+        let mut limits = self.limits.clone();
+        limits.add_for_a_while(self.temp_budget_increase_nanos, self.temp_budget_expiry_ms, now_ms);
+        limits
+    }
+}
+
 /// One of several budgets that hold at the same time over different lengths.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Window {
