@@ -18,6 +18,7 @@ use smallvec::SmallVec;
 use super::cell::{Full as CellFull, Lease};
 use super::keeper::DeathNotice;
 use super::topology::Table;
+use crate::base::clock;
 use crate::domain::routing::groups::Resolved;
 use crate::domain::routing::{
     Candidate, FilterRequest, FilterSettings, Full, Nothing, PickContext, RequestTags, Strategy,
@@ -49,7 +50,7 @@ impl Router {
 
     fn pick(&mut self, pick: &Pick) -> Result<Picked, NoPick> {
         self.follow(&pick.table);
-        let now = Instant::now();
+        let now = clock::now();
         let members = &pick.resolved.members;
         let router = &pick.table.config.router;
         let counted = router.strategy == StrategyName::UsageBased;
@@ -180,6 +181,23 @@ pub enum NoPick {
     Nothing(Nothing),
     /// Another worker took the last place a moment ago; ask again.
     Taken(CellFull),
+}
+
+/// The place on a group's only deployment: there is nothing to choose, and asking the actor would cost the request
+/// another turn. `None` where anything speaks against it; the router then says what.
+pub fn only(table: &Table, resolved: &Resolved, tried: &Tried, estimated_tokens: u64) -> Option<Picked> {
+    let [only] = &*resolved.members else { return None };
+    let router = &table.config.router;
+    if !tried.is_empty() || router.pre_call_checks || router.tag_filtering {
+        return None;
+    }
+    let member = table.member(&only.deployment).filter(|_| only.deployment.problem.is_none())?;
+    let now = clock::now();
+    if member.cell().view().cooling(now).is_some() {
+        return None;
+    }
+    let lease = member.cell().lease(estimated_tokens, now).ok()?;
+    Some(Picked { lease, index: 0 })
 }
 
 impl Handler<Pick> for Router {

@@ -29,7 +29,7 @@ use crate::actors::router::Router;
 use crate::gateway::books::Books;
 use crate::gateway::pipeline::{Gateway, Shared};
 use crate::gateway::settle::Telemetry;
-use crate::http::routes;
+use crate::http::{front, routes};
 use crate::manage::Manage;
 use crate::spool::Spool;
 use crate::telemetry::names;
@@ -83,11 +83,11 @@ pub fn start(
     let (spool, keeps_master) = (ledger.spool.clone(), ledger.keeps_master);
     let next = Arc::new(AtomicUsize::new(0));
     let app = move || {
-        let gateway = Data::new(worker(&shared, &tls, books(&shared, spool.as_ref(), keeps_master, &next)));
-        let app = App::new().app_data(gateway).app_data(Data::new(manage.clone()));
+        let gateway = worker(&shared, &tls, books(&shared, spool.as_ref(), keeps_master, &next));
+        let app = App::new().app_data(Data::new(Rc::clone(&gateway))).app_data(Data::new(manage.clone()));
         let app = app.configure(routes::configure);
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
-        map_config(app, |()| AppConfig::default())
+        front::before(map_config(app, |()| AppConfig::default()), gateway)
     };
     let builder = actix_server::Server::build().workers(workers).disable_signals();
     let builder = match certificates {

@@ -10,6 +10,8 @@ use std::rc::Rc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use super::clock::now;
+
 /// How late a wait may end.
 pub const TICK: Duration = Duration::from_millis(10);
 
@@ -57,7 +59,7 @@ impl Wait {
     /// the clock says that it may have come.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let mut clock = self.clock.borrow_mut();
-        if clock.rang(self.slot) && Instant::now() >= self.due {
+        if clock.rang(self.slot) && now() >= self.due {
             return true;
         }
         clock.listen(self.slot, self.due, cx.waker());

@@ -13,6 +13,7 @@ use super::drain;
 use super::live::{Live, More};
 use super::record::Record;
 use super::reserve::Ticket;
+use crate::base::clock::{self, Turn};
 use crate::base::error::{Error, Kind};
 use crate::wire::endpoint::Endpoint;
 use crate::wire::envelope::envelope;
@@ -184,6 +185,7 @@ impl MessageBody for AnswerStream {
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let _turn = Turn::begin();
         self.poll_bytes(cx)
     }
 }
@@ -205,7 +207,7 @@ impl Ticker {
         // The first comment goes out with the headers: it is why they were sent.
         if !std::mem::replace(&mut self.first, false) {
             std::task::ready!(self.timer.as_mut().poll(cx));
-            let next = Instant::now() + self.interval;
+            let next = clock::now() + self.interval;
             self.timer.as_mut().reset(next.into());
         }
         Poll::Ready(Bytes::from_static(b": ping\n\n"))

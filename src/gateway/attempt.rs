@@ -3,7 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use actix_http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use bytes::{Bytes, BytesMut};
@@ -21,6 +21,7 @@ use super::prepare::{self, Prepared, Upstreamed};
 use super::silence::{Silence, Tick};
 use super::translate::Whole;
 use crate::actors::router::Picked;
+use crate::base::clock;
 use crate::base::deadline::Deadline;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
@@ -49,9 +50,9 @@ pub async fn run(
     let guard = AttemptGuard::begin(picked.lease, call, std::rc::Rc::clone(&gateway.outbox));
     let model = model.unwrap_or_else(|| guard.deployment().model.as_str().into());
     let prepared = prepare::prepare(gateway, call, hop, guard.deployment(), &model)?;
-    let started = Instant::now();
+    let started = clock::fresh();
     let result = call_upstream(gateway, call, prepared, guard).await;
-    tally.upstream += started.elapsed();
+    tally.upstream += clock::now().saturating_duration_since(started);
     result
 }
 
@@ -229,7 +230,7 @@ async fn collect(
             None => break,
             Some(chunk) => chunk.map_err(|fault| fault.into_error(provider))?,
         };
-        silence.heard(Instant::now());
+        silence.heard(clock::now());
         match first.take() {
             None if rest.is_empty() => first = Some(chunk),
             Some(earlier) => {

@@ -9,6 +9,7 @@ use super::patience::patience;
 use crate::actors::cell::Lease;
 use crate::actors::outbox::Outbox;
 use crate::actors::topology::Member;
+use crate::base::clock;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
@@ -55,7 +56,7 @@ impl AttemptGuard {
 
     /// It went well.
     pub fn succeed(mut self, usage: Option<&Usage>) {
-        let now = Instant::now();
+        let now = clock::now();
         if let Some(usage) = usage {
             self.lease.settle(usage.total(), now);
         }
@@ -75,7 +76,7 @@ impl AttemptGuard {
             caller_timeout,
             message: error.message().to_string(),
         };
-        self.tell(0, Err(failure), Instant::now());
+        self.tell(0, Err(failure), clock::now());
     }
 
     fn tell(self, output_tokens: u64, outcome: Result<(), FailureFact>, now: Instant) {

@@ -1,7 +1,7 @@
 //! Stage 4, attempts: pick, call, judge, retry, fall back, all inside one deadline.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_http::header::HeaderMap;
 use serde_json::{Map, Value};
@@ -14,7 +14,8 @@ use super::record::Record;
 use super::reserve::Reserved;
 use super::translate::Whole;
 use crate::actors::deployment::Inspect;
-use crate::actors::router::{NoPick, Pick, Picked};
+use crate::actors::router::{self, NoPick, Pick, Picked};
+use crate::base::clock;
 use crate::base::error::{Error, Kind};
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{FallbackPlan, GroupFacts, Next, RetryState};
@@ -208,7 +209,7 @@ async fn in_group(
     let mut last: Option<Error> = None;
     let deadline = call.options.first_byte_deadline;
     loop {
-        if deadline.passed(Instant::now()) {
+        if deadline.passed(clock::now()) {
             let over =
                 Error::new(Kind::CallerDeadline, "litellm.Timeout: the request's own time limit is over.");
             return Err(last.map_or(over.clone(), |last| over.with_cause(last.message())));
@@ -237,7 +238,7 @@ async fn in_group(
         tally.max_retries = retry.allowed_for(error.kind(), &hop.resolved.group, &router.retry, own_retries);
         let next = {
             let mut rng = gateway.rng.borrow_mut();
-            retry.next(&error, &facts, &router.retry, deadline, Instant::now(), &mut *rng)
+            retry.next(&error, &facts, &router.retry, deadline, clock::now(), &mut *rng)
         };
         match next {
             Next::GiveUp => return Err(error),
@@ -270,7 +271,7 @@ async fn acknowledged(call: &Call, tally: &Tally) {
 
 /// Members of the group that were not tried and could serve now.
 fn untried(call: &Call, hop: &Hop, tried: &Tried) -> usize {
-    let now = Instant::now();
+    let now = clock::now();
     let ready = |deployment: &Deployment| {
         deployment.problem.is_none()
             && call.table.member(deployment).is_some_and(|member| member.cell().view().cooling(now).is_none())
@@ -286,6 +287,9 @@ async fn pick(
     tried: &Tried,
     despite_cooling: bool,
 ) -> Result<Picked, Error> {
+    if let Some(picked) = router::only(&call.table, &hop.resolved, tried, call.estimated_tokens) {
+        return Ok(picked);
+    }
     let mut taken = None;
     for round in 0..PICK_TRIES {
         if round > 0 {
@@ -321,7 +325,7 @@ fn nobody(hop: &Hop, nothing: Nothing) -> Error {
     let group = &hop.resolved.name;
     match nothing {
         Nothing::AllCooling { until, .. } => {
-            let wait = until.saturating_duration_since(Instant::now());
+            let wait = until.saturating_duration_since(clock::now());
             let message = format!(
                 "No deployments available for selected model, Try again in {} seconds. All deployments for \
                  selected model are in cooldown. Passed model={group}.",

@@ -6,7 +6,7 @@ use super::governance::Taken;
 use super::ledger_line::{self, Bill};
 use super::record::{Finished, Settle};
 use super::settle::Telemetry;
-use crate::base::clock::unix_ms;
+use crate::base::clock::{self, unix_ms};
 use crate::base::money::Nanos;
 use crate::base::usage::Usage;
 use crate::config::model::TokenCount;
@@ -67,7 +67,7 @@ impl Books {
                 TokenCount::Input => input,
                 TokenCount::Output => usage.completion_tokens,
             };
-            ticket.finish(std::time::Instant::now(), tokens);
+            ticket.finish(clock::now(), tokens);
         }
         if let Some(charge) = taken.charge {
             let spent = bill.cost.map_or(Nanos::ZERO, |cost| cost.total);

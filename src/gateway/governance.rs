@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use smallvec::SmallVec;
 
@@ -10,7 +10,7 @@ use super::call::Call;
 use super::caller::Caller;
 use super::named::{Named, Owners};
 use crate::actors::key_directory::{Identity, Purse};
-use crate::base::clock::unix_ms;
+use crate::base::clock::{self, unix_ms};
 use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::config::model::TokenCount;
@@ -106,7 +106,7 @@ pub struct Taken {
 impl Governance {
     /// Counters that begin empty.
     pub fn new(store: Store, calendar: Calendar) -> Self {
-        let (limiter, budgets) = (Limiter::new(Instant::now()), Budgets::new(calendar));
+        let (limiter, budgets) = (Limiter::new(clock::now()), Budgets::new(calendar));
         let (everybody, proxy, rules) = (None, None, Arc::default());
         let named = Named::new(store.clone());
         Governance { limiter, budgets, store, named, everybody, proxy, rules, spool: None }
@@ -125,7 +125,7 @@ impl Governance {
             .iter()
             .map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) })
             .collect();
-        let standings = self.limiter.peek(Instant::now(), &quotas);
+        let standings = self.limiter.peek(clock::now(), &quotas);
         let rates = scopes.iter().map(|(scope, _)| scope.clone()).zip(standings).collect();
         let purses: Vec<&Purse> = identity.purses.iter().chain(&self.proxy).collect();
         let unknown = purses.iter().filter(|purse| self.budgets.peek(&purse.scope, unix_ms()).is_none());
@@ -179,7 +179,7 @@ impl Governance {
             tags: Arc::clone(&call.options.tags),
         };
         if !quotas.is_empty() {
-            let took = self.limiter.take(Instant::now(), call.estimated_tokens, &quotas);
+            let took = self.limiter.take(clock::now(), call.estimated_tokens, &quotas);
             taken.ticket = Some(took.map_err(|refusal| {
                 let wait = refusal.retry_after().map(Duration::from_secs);
                 Error::new(Kind::LimitExceeded, refusal.sentence(SystemTime::now())).with_retry_after(wait)
@@ -270,7 +270,7 @@ impl Governance {
     async fn hold(&self, call: &Call, group: &Resolved, purses: &[Purse]) -> Result<Charge, Error> {
         let cost = cost(call, group)?;
         let accounts: SmallVec<[Account<'_>; 4]> = purses.iter().map(account).collect();
-        let end = Instant::now() + call.options.first_byte_deadline.clip(FAIR_WAIT, Instant::now());
+        let end = clock::now() + call.options.first_byte_deadline.clip(FAIR_WAIT, clock::now());
         let mut loads = 0;
         loop {
             match self.budgets.reserve(unix_ms(), cost, &accounts) {
@@ -283,7 +283,7 @@ impl Governance {
                     return Err(unreadable("the account changes faster than it can be read"));
                 }
                 Err(Refused::Exceeded(exceeded)) => {
-                    if exceeded.why != Why::HeldByOthers || Instant::now() >= end {
+                    if exceeded.why != Why::HeldByOthers || clock::now() >= end {
                         return Err(self.refusal(&exceeded));
                     }
                     actix_rt::time::sleep(LOOK).await;

@@ -10,6 +10,7 @@ use super::attempts::Tally;
 use super::call::Call;
 use super::pipeline::Gateway;
 use super::translate::ContentType;
+use crate::base::clock;
 use crate::domain::deployment::Deployment;
 use crate::domain::limits::{Kind, Standing};
 
@@ -211,7 +212,7 @@ impl Texts {
 
     /// Where the time went, for browsers and people (`Server-Timing`, W3C).
     fn times(&mut self, call: &Call, tally: &Tally) -> Times {
-        let total = call.received.elapsed();
+        let total = clock::fresh().saturating_duration_since(call.received);
         let own = total.saturating_sub(tally.upstream + tally.waited);
         let start = self.0.len();
         self.0.extend_from_slice(b"gateway;dur=");

@@ -11,6 +11,7 @@ use futures_util::StreamExt;
 use super::attempt_guard::AttemptGuard;
 use super::silence::{Silence, Tick};
 use super::translate::StreamTranslator;
+use crate::base::clock;
 use crate::base::deadline::Deadline;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
@@ -61,7 +62,7 @@ impl Live {
             silence,
             provider,
             first_token: None,
-            begun: Instant::now(),
+            begun: clock::now(),
             first: None,
             out: BytesMut::new(),
         }
@@ -112,7 +113,7 @@ impl Live {
     }
 
     fn take(&mut self, chunk: Bytes) -> Result<(), Error> {
-        let now = Instant::now();
+        let now = clock::now();
         self.silence.heard(now);
         let Some(splitter) = &mut self.splitter else {
             self.missing = self.missing.map(|missing| missing.saturating_sub(chunk.len() as u64));
@@ -169,13 +170,13 @@ impl Live {
         keepalive: Option<Duration>,
     ) {
         self.first = first;
-        self.begun = Instant::now();
+        self.begun = clock::now();
         self.silence.rearm(idle, deadline, keepalive);
     }
 
     /// How long the stream has been flowing.
     pub fn flowed(&self) -> Duration {
-        self.begun.elapsed()
+        clock::now().saturating_duration_since(self.begun)
     }
 
     /// The error as it looks inside this stream.

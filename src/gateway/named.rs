@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use smallvec::SmallVec;
 
 use crate::actors::key_directory::{Identity, Purse, rates};
+use crate::base::clock;
 use crate::base::clock::unix_ms;
 use crate::base::error::{Error, Kind};
 use crate::domain::keys::{Budget, EndUser, Limits, Tag};
@@ -104,7 +105,9 @@ impl Named {
         let of_key = identity.key().and_then(|key| key.end_user_budget_id.clone());
         let place = (kind, name.to_string(), of_key.filter(|_| kind == ScopeKind::EndUser));
         let known = self.lock().get(&place).cloned();
-        if let Some((_, bounds)) = known.as_ref().filter(|(since, _)| since.elapsed() < FRESH) {
+        if let Some((_, bounds)) =
+            known.as_ref().filter(|(since, _)| clock::now().saturating_duration_since(*since) < FRESH)
+        {
             return Arc::clone(bounds);
         }
         match self.look_up(kind, name, identity).await {
@@ -114,7 +117,7 @@ impl Named {
                 if all.len() >= MOST {
                     all.clear();
                 }
-                all.insert(place, (Instant::now(), Arc::clone(&bounds)));
+                all.insert(place, (clock::now(), Arc::clone(&bounds)));
                 bounds
             }
             Err(cause) => {

@@ -30,6 +30,7 @@ use crate::actors::keeper::Kept;
 use crate::actors::outbox::Outbox;
 use crate::actors::router::Router;
 use crate::actors::topology::{Current, Table};
+use crate::base::clock;
 use crate::base::error::Error;
 use crate::base::ids;
 use crate::telemetry::Metrics;
@@ -206,7 +207,7 @@ impl Gateway {
             identified;
         let facts = record.facts();
         let (endpoint, received) =
-            facts.map_or((Endpoint::Chat, Instant::now()), |facts| (facts.endpoint, facts.received));
+            facts.map_or((Endpoint::Chat, clock::now()), |facts| (facts.endpoint, facts.received));
         let raw = Raw {
             endpoint,
             headers: inbound.headers,

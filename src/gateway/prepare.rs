@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_http::header::HeaderName;
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use super::headers::{DeploymentHeaders, ProviderHeader};
 use super::made;
 use super::pipeline::Gateway;
 use crate::actors::topology::Table;
+use crate::base::clock;
 use crate::base::error::{Error, Kind};
 use crate::base::secret::Secret;
 use crate::domain::bridge::{completions, responses};
@@ -67,7 +67,7 @@ pub fn prepare(
 ) -> Result<Prepared, Error> {
     let shown = Shown {
         model: Arc::clone(&call.resolved.name),
-        created: unix_now(),
+        created: u64::try_from(clock::unix_ms() / 1000).unwrap_or(0),
         call_id: Rc::clone(&call.call_id),
     };
     if let Some(text) = &deployment.request.mock_response {
@@ -290,10 +290,6 @@ fn new_route(
     }
     let target = openai::target(deployment, endpoint, model, api_version);
     Route::new(target.url, target.headers)
-}
-
-fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// What is made once for each deployment and used for every call: routes and response headers.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::governance::Taken;
+use crate::base::clock;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
@@ -121,7 +122,7 @@ impl Record {
         if let Some(mut facts) = self.facts.take() {
             facts.status = status;
             facts.error = error;
-            facts.duration = facts.received.elapsed();
+            facts.duration = clock::now().saturating_duration_since(facts.received);
             self.settle.settle(*facts);
         }
     }

@@ -4,6 +4,7 @@
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::base::clock;
 use crate::base::coarse_clock::Wait;
 use crate::base::deadline::Deadline;
 
@@ -32,7 +33,7 @@ pub struct Silence {
 impl Silence {
     /// A clock that starts now: at most `idle` without a sign of life, nothing after `deadline`.
     pub fn new(idle: Duration, deadline: Deadline) -> Self {
-        let now = Instant::now();
+        let now = clock::now();
         let due = now + deadline.clip(idle, now);
         Silence { wait: Wait::until(due), heard: now, pinged: now, idle, keepalive: None, deadline }
     }
@@ -46,7 +47,7 @@ impl Silence {
     /// From here on other bounds hold, and the client hears a comment every `keepalive`.
     pub fn rearm(&mut self, idle: Duration, deadline: Deadline, keepalive: Option<Duration>) {
         (self.idle, self.deadline, self.keepalive) = (idle, deadline, keepalive);
-        let due = self.due(Instant::now());
+        let due = self.due(clock::now());
         self.wait.reset(due);
     }
 
@@ -56,7 +57,7 @@ impl Silence {
             if !self.wait.poll(cx) {
                 return Poll::Pending;
             }
-            let now = Instant::now();
+            let now = clock::now();
             if self.deadline.passed(now) {
                 return Poll::Ready(Tick::Over);
             }

@@ -1,15 +1,17 @@
 //! Reading a request: its body in bounded memory, and the model that the path may name.
 
 use std::future::poll_fn;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
-use actix_web::web;
-use actix_web::{HttpRequest, error::PayloadError};
+use actix_http::error::PayloadError;
+use actix_http::header::{CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap};
+use actix_http::{Payload, RequestHead};
+use actix_web::HttpRequest;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
+use crate::base::clock;
 use crate::base::coarse_clock::Wait;
 use crate::base::error::{Error, Kind};
 
@@ -21,13 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// # Errors
 /// 413 as soon as more than `limit` bytes are announced or have come; 400 when the body breaks off or
 /// is compressed; 408 when the client stops sending.
-pub async fn read_body(headers: &HeaderMap, payload: web::Payload, limit: usize) -> Result<Bytes, Error> {
+pub async fn read_body(headers: &HeaderMap, payload: Payload, limit: usize) -> Result<Bytes, Error> {
     read_patiently(headers, payload, limit, PATIENCE).await
 }
 
 async fn read_patiently(
     headers: &HeaderMap,
-    mut payload: web::Payload,
+    mut payload: Payload,
     limit: usize,
     patience: Duration,
 ) -> Result<Bytes, Error> {
@@ -56,18 +58,28 @@ async fn read_patiently(
 
 /// The next chunk; the wait is only set when the client keeps us waiting.
 async fn patiently(
-    payload: &mut web::Payload,
+    payload: &mut Payload,
     patience: Duration,
 ) -> Result<Option<Result<Bytes, PayloadError>>, Error> {
     let mut wait = None;
     poll_fn(|cx| {
-        if let Poll::Ready(chunk) = payload.poll_next_unpin(cx) {
+        if let Poll::Ready(chunk) = poll_chunk(payload, cx) {
             return Poll::Ready(Ok(chunk));
         }
-        let wait = wait.get_or_insert_with(|| Wait::until(Instant::now() + patience));
+        let wait = wait.get_or_insert_with(|| Wait::until(clock::now() + patience));
         if wait.poll(cx) { Poll::Ready(Err(stalled(patience))) } else { Poll::Pending }
     })
     .await
+}
+
+/// The next chunk, without a waker where none is needed: actix's HTTP/1 dispatcher polls the handler each time
+/// after it has looked for more of the body, in the same turn. It calls the handler first, though, so a waker
+/// would be called by every request's body and cost it another, useless turn of its connection.
+fn poll_chunk(payload: &mut Payload, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, PayloadError>>> {
+    match payload {
+        Payload::H1 { .. } => payload.poll_next_unpin(&mut Context::from_waker(Waker::noop())),
+        _ => payload.poll_next_unpin(cx),
+    }
 }
 
 /// The chunks so far; a body of one chunk is never copied.
@@ -135,15 +147,12 @@ pub fn path_model(request: &HttpRequest) -> Option<String> {
 }
 
 /// Azure's `?api-version=`.
-pub fn api_version(request: &HttpRequest) -> Option<&str> {
-    request.query_string().split('&').find_map(|pair| pair.strip_prefix("api-version="))
+pub fn api_version(head: &RequestHead) -> Option<&str> {
+    head.uri.query()?.split('&').find_map(|pair| pair.strip_prefix("api-version="))
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::FromRequest;
-    use actix_web::dev;
-    use actix_web::test::TestRequest;
     use futures_util::stream;
 
     use super::*;
@@ -152,11 +161,9 @@ mod tests {
     async fn a_client_that_stops_sending_is_not_waited_for() {
         let pieces = stream::iter([Ok(Bytes::from_static(b"{"))]).chain(stream::pending());
         let pieces: actix_http::BoxedPayloadStream = Box::pin(pieces);
-        let mut payload = dev::Payload::Stream { payload: pieces };
-        let request = TestRequest::default().to_http_request();
-        let payload = web::Payload::from_request(&request, &mut payload).await.unwrap();
+        let payload = Payload::Stream { payload: pieces };
         let patience = Duration::from_millis(20);
-        let error = read_patiently(request.headers(), payload, 1000, patience).await.unwrap_err();
+        let error = read_patiently(&HeaderMap::new(), payload, 1000, patience).await.unwrap_err();
         assert_eq!(error.status(), 408);
     }
 }

@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod data;
+pub mod front;
 pub mod health;
 pub mod inbound;
 pub mod limits;

@@ -1,17 +1,21 @@
 //! Every path Stagedoor serves, in one table.
 
-use actix_web::web::{self, ServiceConfig};
+use std::rc::Rc;
+
+use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, guard};
 
-use super::{admin, data, health, limits, metrics, models, reply};
+use super::data::{self, Asked};
+use super::{admin, health, inbound, limits, metrics, models, reply};
 use crate::base::error::{Error, Kind};
+use crate::gateway::pipeline::Gateway;
 use crate::wire::endpoint::Endpoint;
 
 /// Prefixes under which each data-plane endpoint is served.
 const PREFIXES: [&str; 5] =
     ["/v1", "", "/openai/v1", "/openai/deployments/{model:.+}", "/engines/{model:.+}"];
 
-/// Registers all routes. Chat comes first: routes are tried in order.
+/// Registers all routes. Most requests to the data plane go a shorter way: [`super::front`].
 pub fn configure(config: &mut ServiceConfig) {
     for endpoint in Endpoint::ALL {
         for prefix in PREFIXES {
@@ -41,7 +45,11 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 fn data_route(config: &mut ServiceConfig, path: &str, endpoint: Endpoint) {
-    let handler = move |request, payload, gateway| data::serve(endpoint, request, payload, gateway);
+    let handler = move |request: HttpRequest, payload: Payload, gateway: Data<Rc<Gateway>>| async move {
+        let model = inbound::path_model(&request);
+        let asked = Asked { endpoint, head: request.head(), path: request.path(), model };
+        HttpResponse::from(data::serve(&gateway, asked, payload.into_inner()).await)
+    };
     config.service(web::resource(path).route(web::post().to(handler)).default_service(web::to(wrong_method)));
 }
 

@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::io::Io;
+use crate::base::clock;
 
 /// How long an idle connection is kept: a little under the 60 s after which common servers close.
 const IDLE: Duration = Duration::from_secs(55);
@@ -46,7 +47,7 @@ pub struct Connection {
 impl Connection {
     /// A connection that has just been made.
     pub fn new(io: Io) -> Self {
-        Connection { io, read: BytesMut::new(), born: Instant::now() }
+        Connection { io, read: BytesMut::new(), born: clock::now() }
     }
 
     /// Whether nothing has come on an idle connection: neither its end nor bytes nobody asked for.
@@ -78,7 +79,7 @@ async fn sweep(pool: Weak<Pool>) {
     loop {
         actix_rt::time::sleep(SWEEP).await;
         let Some(pool) = pool.upgrade() else { return };
-        let now = Instant::now();
+        let now = clock::now();
         pool.lanes.borrow_mut().retain(|_, lane| {
             lane.idle.borrow_mut().retain(|(_, since)| now.saturating_duration_since(*since) < IDLE);
             // A route in use holds its lane, too.
@@ -92,7 +93,7 @@ impl Lane {
     pub async fn take(&self) -> Option<Connection> {
         loop {
             let (mut connection, since) = self.idle.borrow_mut().pop()?;
-            let now = Instant::now();
+            let now = clock::now();
             let fresh = now.saturating_duration_since(since) < IDLE
                 && now.saturating_duration_since(connection.born) < LIFETIME;
             if fresh && connection.is_quiet().await {
@@ -105,7 +106,7 @@ impl Lane {
     pub fn give_back(&self, connection: Connection) {
         let mut idle = self.idle.borrow_mut();
         if connection.read.is_empty() && idle.len() < MOST_IDLE {
-            idle.push((connection, Instant::now()));
+            idle.push((connection, clock::now()));
         }
     }
 }

@@ -14,8 +14,10 @@ How it measures, and why so:
   answered. That shows what each hop can carry, but not the same work: the slower hop leaves the others idle, and
   waking them is charged to it. So there are rows at a fixed rate, too, where both do the same.
 
-Rows: a plain chat completion; a stream of 50 chunks as fast as they come; both also at a fixed rate; a stream of 10 chunks, 20 ms apart, where
-a proxy that leaves Nagle's algorithm on shows 40 ms before the first token or between two of them.
+Rows: a plain chat completion; a stream of 50 chunks as fast as they come; both also at a fixed rate; a stream of 10
+chunks, 20 ms apart, where a proxy that leaves Nagle's algorithm on shows 40 ms before the first token or between two
+of them. "Governed" rows go to a second gateway, with a virtual key that has limits on everything and a budget, and
+with the ledger in a SQLite file: every request is looked up, limited, priced, paid for, and becomes a row.
 """
 
 import argparse
@@ -33,11 +35,15 @@ import urllib.error
 import urllib.request
 
 MASTER_KEY = "sk-bench-master-key"
+VIRTUAL_KEY = "sk-bench-virtual-key"
 TICKS = os.sysconf("SC_CLK_TCK")
 ROWS = [
     # name, model, provider key, streams, connections (None: as asked for), requests a second (None: as many as go)
+    # A row whose name begins so is measured with a virtual key, limits, a budget and a ledger.
     ("chat, plain", "plain", "sk-fake.bench.id=plain", False, None, None),
     ("chat, plain, 5000/s", "plain", "sk-fake.bench.id=plain", False, 32, 5000),
+    ("governed chat", "plain", "sk-fake.bench.id=plain", False, None, None),
+    ("governed chat, 5000/s", "plain", "sk-fake.bench.id=plain", False, 32, 5000),
     ("stream, 50 chunks at once", "burst", "sk-fake.bench.chunks=50", True, None, None),
     ("stream, 50 chunks, 400/s", "burst", "sk-fake.bench.chunks=50", True, 32, 400),
     ("stream, paced 20 ms", "paced", "sk-fake.bench.chunks=10.chunk_delay=20", True, 32, None),
@@ -151,25 +157,44 @@ http {{
     return Proxy("nginx", command, port, "/ready", folder)
 
 
-def start_gateway(binaries, upstream, workers, folder):
+def is_governed(row):
+    return row[0].startswith("governed")
+
+
+def start_gateway(binaries, upstream, workers, folder, name="stagedoor"):
     port = free_port()
+    folder = folder / name
+    folder.mkdir(exist_ok=True)
     config = folder / "config.yaml"
+    general = {"master_key": MASTER_KEY}
+    if name == "governed":
+        general["database_url"] = f"sqlite:///{folder}/ledger.db"
     deployments = [
         {"model_name": model, "litellm_params": {
             "model": "openai/gpt-4o", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": key}}
         for model, key in dict.fromkeys((row[1], row[2]) for row in ROWS)
     ]
     # JSON is YAML too.
-    config.write_text(json.dumps({"model_list": deployments, "general_settings": {"master_key": MASTER_KEY}}))
+    config.write_text(json.dumps({"model_list": deployments, "general_settings": general}))
     command = [binaries / "stagedoor", "--config", config, "--host", "127.0.0.1", "--port", str(port),
                "--num_workers", str(workers)]
     command = [str(part) for part in command]
-    return Proxy("stagedoor", command, port, "/health/liveliness", folder)
+    return Proxy(name, command, port, "/health/liveliness", folder)
+
+
+def make_key(proxy):
+    """The virtual key of the governed rows: nothing is unlimited, and nothing is used up."""
+    limits = {"key": VIRTUAL_KEY, "max_budget": 1e6, "budget_duration": "30d", "rpm_limit": 10**9, "tpm_limit": 10**12,
+              "max_parallel_requests": 10**6}
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{proxy.port}/key/generate", json.dumps(limits).encode(),
+        {"Authorization": f"Bearer {MASTER_KEY}", "Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=10).read()
 
 
 def measure(binaries, proxy, row, options):
     _, model, key, stream, connections, rate = row
-    key = MASTER_KEY if proxy.name == "stagedoor" else key
+    key = {"stagedoor": MASTER_KEY, "governed": VIRTUAL_KEY}.get(proxy.name, key)
     command = [binaries / "load", "--url", f"http://127.0.0.1:{proxy.port}/v1/chat/completions", "--key", key,
                "--model", model, "--connections", str(connections or options.connections),
                "--seconds", str(options.seconds)]
@@ -197,7 +222,7 @@ def table(measured):
                ("gap p99 µs", "gap_p99_us"), ("requests/s", "per_second")]
     lines = ["| row | measure | nginx | stagedoor | ratio |", "|---|---|---:|---:|---:|"]
     for row in ROWS:
-        nginx, gateway = measured[row[0], "nginx"], measured[row[0], "stagedoor"]
+        nginx, gateway = measured[row[0], "nginx"], measured[row[0], "governed" if is_governed(row) else "stagedoor"]
         for title, name in columns:
             if not row[3] and name.startswith(("first", "gap")):
                 continue
@@ -228,25 +253,28 @@ def main():
             starts.append(proxy.start_ms)
             proxy.stop()
         proxies = [start_nginx(upstream, options.workers, folder),
-                   start_gateway(binaries, upstream, options.workers, folder)]
+                   start_gateway(binaries, upstream, options.workers, folder),
+                   start_gateway(binaries, upstream, options.workers, folder, "governed")]
+        make_key(proxies[-1])
         idle = {proxy.name: proxy.resident_mb() for proxy in proxies}
         all_results, measured = {}, {}
         for row in ROWS:
-            for proxy in proxies:
+            pair = [proxies[0], proxies[2 if is_governed(row) else 1]]
+            for proxy in pair:
                 measure(binaries, proxy, row, argparse.Namespace(connections=options.connections, seconds=0.5))
             for _ in range(options.rounds):
-                for proxy in proxies:
+                for proxy in pair:
                     result = measure(binaries, proxy, row, options)
                     all_results.setdefault((row[0], proxy.name), []).append(result)
         measured = {name: medians(results) for name, results in all_results.items()}
         print(f"{options.rounds} rounds of {options.seconds:g} s, {options.connections} connections "
               f"(paced: 32), {options.workers} worker(s) each; medians\n")
         print("\n".join(table(measured)))
-        print("\n| | nginx | stagedoor |\n|---|---:|---:|")
+        print("\n| | nginx | stagedoor | governed |\n|---|---:|---:|---:|")
         busy = {proxy.name: proxy.resident_mb() for proxy in proxies}
-        print(f"| resident MB, idle | {idle['nginx']:.1f} | {idle['stagedoor']:.1f} |")
-        print(f"| resident MB, after load | {busy['nginx']:.1f} | {busy['stagedoor']:.1f} |")
-        print(f"| start to first 200, ms | | {statistics.median(starts):.0f} |")
+        for title, figures in (("resident MB, idle", idle), ("resident MB, after load", busy)):
+            print(f"| {title} | " + " | ".join(f"{figures[proxy.name]:.1f}" for proxy in proxies) + " |")
+        print(f"| start to first 200, ms | | {statistics.median(starts):.0f} | |")
         if options.json:
             options.json.write_text(json.dumps({
                 "rows": [{"row": row, "proxy": proxy, "median": measured[row, proxy], "rounds": rounds}

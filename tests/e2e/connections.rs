@@ -51,6 +51,34 @@ async fn clients_may_ask_before_they_send_a_large_body() {
 }
 
 #[tokio::test]
+async fn requests_on_the_heels_of_another_and_bodies_in_pieces_are_served_in_order() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::serve(&config(&[openai("gpt", &provider, "sk-fake.id=1")])).await;
+    let key = format!("Bearer {KEY}");
+    let request = |n: usize| {
+        let body = with(chat("gpt"), json!({"user": format!("{n}")})).to_string();
+        let head = Conn::head_of("POST", CHAT, &[("authorization", &key)]);
+        format!("{head}content-length: {}\r\n\r\n{body}", body.len())
+    };
+    let mut conn = gateway.connect().await;
+    let (whole, last) = (request(1) + &request(2), request(3));
+    let (start, rest) = last.split_at(last.len() - 20);
+    conn.write(format!("{whole}{start}").as_bytes()).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(conn.reply().await.unwrap().status(), 200);
+    }
+    for piece in rest.as_bytes().chunks(7) {
+        conn.write(piece).await.unwrap();
+    }
+    assert_eq!(conn.reply().await.unwrap().status(), 200);
+    let mut conn = gateway.connect().await;
+    for piece in last.as_bytes().chunks(40) {
+        conn.write(piece).await.unwrap();
+    }
+    assert_eq!(conn.reply().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing_behind() {
     let provider = FakeProvider::start().await;
     let gateway = Gateway::serve(&config(&[openai("gpt", &provider, "sk-fake.id=1")])).await;

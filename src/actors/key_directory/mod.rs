@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 pub use identity::{Identity, MASTER, Purse, rates};
 
 use super::keeper::{DeathNotice, Kept};
+use crate::base::clock;
 use crate::base::clock::unix_ms;
 use crate::store::{Store, StoreError};
 
@@ -88,7 +89,7 @@ impl Directory {
     fn copy(&self, hash: &str) -> Option<(Found, Age)> {
         let copies = self.read();
         let copy = copies.get(hash)?;
-        let age = copy.since.elapsed();
+        let age = clock::now().saturating_duration_since(copy.since);
         match copy.found {
             Found::Unknown if age >= UNKNOWN => None,
             Found::Unknown => Some((Found::Unknown, Age::Fresh)),

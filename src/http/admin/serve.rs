@@ -37,7 +37,7 @@ async fn run(route: Route, request: &HttpRequest, payload: Payload) -> Result<Va
     let now_ms = now_ms();
     let caller = manage.identify(presented_key(request.headers())?, now_ms).await?;
     authority::admit(&caller, route.verb, route.path, request.path())?;
-    let body = inbound::read_body(request.headers(), payload, LARGEST).await?;
+    let body = inbound::read_body(request.headers(), payload.into_inner(), LARGEST).await?;
     let call = Call {
         manage,
         caller,
