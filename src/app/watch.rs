@@ -1,13 +1,11 @@
 //! Reload: on SIGHUP and when a configuration file changes. A file with errors changes nothing.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
 
 use super::boot;
 use super::cli::Cli;
@@ -17,14 +15,16 @@ use crate::config::{Config, Severity};
 use crate::gateway::pipeline::Shared;
 use crate::telemetry::names;
 
-/// Editors write a file in several steps; this long after the last one it is read.
+/// How often the files are looked at. Notifications of the system come for whole folders, and a ledger that lies in the
+/// same folder would cost one for each of its writes; network and overlay file systems send none.
+const LOOK: Duration = Duration::from_millis(250);
+/// Editors write a file in several steps; when nothing has changed for so long, it is read.
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// Starts to watch the configuration's files, if it has some, and SIGHUP.
 pub fn start(cli: &Cli, config: &Arc<Config>, topology: Kept<Topology>, shared: Shared) {
-    let (wake, mut woken) = mpsc::channel::<()>(8);
     let mut files = config.files.clone();
-    let mut watcher = watch_files(&files, wake.clone());
+    let mut seen = looks(&files);
     let cli = cli.clone();
     let hangup = signal(SignalKind::hangup());
     actix_rt::spawn(async move {
@@ -35,19 +35,48 @@ pub fn start(cli: &Cli, config: &Arc<Config>, topology: Kept<Topology>, shared: 
         loop {
             tokio::select! {
                 _ = hangup.recv() => {}
-                _ = woken.recv() => {}
+                () = changed(&files, &seen) => {}
             }
-            // What else comes while the file settles belongs to the same change.
-            while let Ok(Some(())) = tokio::time::timeout(SETTLE, woken.recv()).await {}
+            // Taken before the files are read: what is written from here on is another change.
+            seen = looks(&files);
             reload(&cli, &topology, &shared).await;
             let now = shared.current.load().config.files.clone();
             if now != files {
-                drop(watcher.take());
-                watcher = watch_files(&now, wake.clone());
-                files = now;
+                (seen, files) = (looks(&now), now);
             }
         }
     });
+}
+
+/// What tells one state of a file from another; `None` while it is not there.
+type Look = Option<(u64, u64, u64, SystemTime)>;
+
+fn looks(files: &[PathBuf]) -> Vec<Look> {
+    // Links are followed: Kubernetes and many editors put another file in the old one's place.
+    let look = |file: &PathBuf| {
+        let found = std::fs::metadata(file).ok()?;
+        Some((found.dev(), found.ino(), found.len(), found.modified().ok()?))
+    };
+    files.iter().map(look).collect()
+}
+
+/// Waits until the files differ from what was seen and have settled.
+async fn changed(files: &[PathBuf], seen: &[Look]) {
+    loop {
+        actix_rt::time::sleep(LOOK).await;
+        let mut now = looks(files);
+        if now == seen {
+            continue;
+        }
+        loop {
+            actix_rt::time::sleep(SETTLE).await;
+            let later = looks(files);
+            if later == now {
+                return;
+            }
+            now = later;
+        }
+    }
 }
 
 async fn reload(cli: &Cli, topology: &Kept<Topology>, shared: &Shared) {
@@ -107,41 +136,4 @@ fn warn_of_fixed(old: &Config, new: &Config) {
     if old.settings.latency_buckets != new.settings.latency_buckets {
         tracing::warn!("prometheus_latency_buckets has changed: restart to use them");
     }
-}
-
-/// Watches the folders, because editors and Kubernetes replace files instead of writing into them.
-fn watch_files(files: &[PathBuf], wake: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
-    let names: HashSet<PathBuf> =
-        files.iter().filter_map(|file| file.file_name().map(PathBuf::from)).collect();
-    let folders: HashSet<PathBuf> = files
-        .iter()
-        .filter_map(|file| file.parent())
-        .map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder }.to_path_buf())
-        .collect();
-    if folders.is_empty() {
-        return None;
-    }
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        let ours = |path: &PathBuf| {
-            path.file_name().is_some_and(|name| names.contains(Path::new(name)) || name == "..data")
-        };
-        // A full channel already holds what this would say.
-        if !event.kind.is_access() && event.paths.iter().any(ours) {
-            let _already_woken = wake.try_send(());
-        }
-    });
-    let mut watcher = match watcher {
-        Ok(watcher) => watcher,
-        Err(cause) => {
-            tracing::warn!(%cause, "file changes cannot be watched; SIGHUP reloads");
-            return None;
-        }
-    };
-    for folder in folders {
-        if let Err(cause) = watcher.watch(&folder, RecursiveMode::NonRecursive) {
-            tracing::warn!(folder = %folder.display(), %cause, "cannot be watched; SIGHUP reloads");
-        }
-    }
-    Some(watcher)
 }

@@ -7,8 +7,9 @@
 //! Whoever measures what the turn itself takes calls [`fresh`]. Outside of turns every call reads the clock.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long the wall clock is told from the monotonic one before it is read again; also how late a step of it is seen.
@@ -94,14 +95,23 @@ impl Drop for Turn {
     }
 }
 
-/// Runs a future whose polls are turns.
-pub async fn in_turns<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|cx| {
+/// A future whose polls are turns. It stays where it is: wrapped in another one it would lie there twice.
+pub struct Turns<F: ?Sized>(Pin<Box<F>>);
+
+impl<F: ?Sized> Turns<F> {
+    /// Its polls are turns from now on.
+    pub fn of(future: Pin<Box<F>>) -> Self {
+        Turns(future)
+    }
+}
+
+impl<F: Future + ?Sized> Future for Turns<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let _turn = Turn::begin();
-        future.as_mut().poll(cx)
-    })
-    .await
+        self.0.as_mut().poll(cx)
+    }
 }
 
 #[cfg(test)]
@@ -138,11 +148,11 @@ mod tests {
 
     #[actix_rt::test]
     async fn each_poll_is_a_turn_of_its_own() {
-        let (first, second) = in_turns(async {
+        let (first, second) = Turns::of(Box::pin(async {
             let first = now();
             actix_rt::time::sleep(Duration::from_millis(5)).await;
             (first, now())
-        })
+        }))
         .await;
         assert!(second >= first + Duration::from_millis(5));
         assert!(matches!(STATE.get(), State::Off));

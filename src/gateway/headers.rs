@@ -12,7 +12,6 @@ use super::pipeline::Gateway;
 use super::translate::ContentType;
 use crate::base::clock;
 use crate::domain::deployment::Deployment;
-use crate::domain::limits::{Kind, Standing};
 
 static CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 static MODEL_ID: HeaderName = HeaderName::from_static("x-litellm-model-id");
@@ -119,26 +118,6 @@ pub fn success(
     }
 }
 
-/// How the caller's own limits stand: `x-ratelimit-api_key-remaining-requests` and its like.
-pub fn limits(standings: &[Standing], headers: &mut HeaderMap) {
-    for standing in standings {
-        for room in standing.rooms() {
-            let kind = match room.kind {
-                Kind::Requests => "requests",
-                Kind::Tokens => "tokens",
-                Kind::TokensPerDay => "tokens_per_day",
-                Kind::Parallel => "max_parallel_requests",
-            };
-            for (what, number) in [("limit", room.limit), ("remaining", room.remaining())] {
-                let name = format!("x-ratelimit-{}-{what}-{kind}", standing.kind);
-                if let Ok(name) = HeaderName::try_from(name) {
-                    put(headers, &name, HeaderValue::from(number));
-                }
-            }
-        }
-    }
-}
-
 /// For an error after attempts were made.
 pub fn failure(gateway: &Gateway, call: &Call, tally: &Tally) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
@@ -148,7 +127,7 @@ pub fn failure(gateway: &Gateway, call: &Call, tally: &Tally) -> HeaderMap {
 
 /// Not inlined: a dozen copies of what this comes to would be the largest piece of code of a request.
 #[inline(never)]
-fn put(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
+pub(super) fn put(headers: &mut HeaderMap, name: &HeaderName, value: HeaderValue) {
     headers.insert(name.clone(), value);
 }
 

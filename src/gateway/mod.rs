@@ -14,6 +14,7 @@ pub mod drain;
 pub mod governance;
 pub mod headers;
 pub mod ledger_line;
+pub mod limit_headers;
 pub mod live;
 pub mod made;
 pub mod named;

@@ -20,6 +20,7 @@ use super::caller::{self, Caller, Identities};
 use super::drain;
 use super::governance::Governance;
 use super::headers;
+use super::limit_headers;
 use super::live::Live;
 use super::prepare::Routes;
 use super::record::{Record, Settle};
@@ -272,7 +273,7 @@ impl Gateway {
                 let upstream = reply.as_deref().map(Reply::headers);
                 let mut head = head(status);
                 headers::success(self, call, &tally, upstream, &whole.content_type, head.headers_mut());
-                headers::limits(reserved.standings(), head.headers_mut());
+                limit_headers::tell(reserved.standings(), head.headers_mut());
                 held.record.note(|facts| {
                     facts.usage = whole.usage;
                     facts.output_bytes = whole.text_bytes();
@@ -284,13 +285,13 @@ impl Gateway {
                 let shape = if live.is_binary() { ContentType::Upstream } else { ContentType::Events };
                 let mut head = head(200);
                 headers::success(self, call, &tally, Some(&headers), &shape, head.headers_mut());
-                headers::limits(reserved.standings(), head.headers_mut());
+                limit_headers::tell(reserved.standings(), head.headers_mut());
                 let stream = AnswerStream::flowing(live, held, call.received);
                 Ok(Answer { head, body: AnswerBody::Stream(stream) })
             }
             Err(error) => {
                 let mut headers = headers::failure(self, call, &tally);
-                headers::limits(reserved.standings(), &mut headers);
+                limit_headers::tell(reserved.standings(), &mut headers);
                 let call_id_in_body =
                     call.table.config.general.call_id_in_errors.then(|| Rc::clone(&call.call_id));
                 held.record.finish(error.status(), Some(error.clone()));
@@ -341,7 +342,7 @@ impl Gateway {
         );
         let mut head = head(200);
         headers::early(&call, head.headers_mut());
-        headers::limits(reserved.standings(), head.headers_mut());
+        limit_headers::tell(reserved.standings(), head.headers_mut());
         Ok(Answer { head, body: AnswerBody::Stream(stream) })
     }
 }

@@ -26,14 +26,11 @@ pub struct Asked<'a> {
 
 /// Serves one request, whatever comes of it.
 pub async fn serve(gateway: &Rc<Gateway>, asked: Asked<'_>, payload: Payload) -> Response<BoxBody> {
-    clock::in_turns(async {
-        let opened = gateway.open(asked.endpoint, asked.head.headers(), clock::now());
-        match run(gateway, opened, asked, payload).await {
-            Ok(answer) => answered(answer),
-            Err(failure) => failed(failure),
-        }
-    })
-    .await
+    let opened = gateway.open(asked.endpoint, asked.head.headers(), clock::now());
+    match run(gateway, opened, asked, payload).await {
+        Ok(answer) => answered(answer),
+        Err(failure) => failed(failure),
+    }
 }
 
 async fn run(

@@ -4,6 +4,7 @@
 //! the requests that a gateway is made for, whose paths are known word for word, all of that is known beforehand:
 //! they go straight to their handler. Everything else goes through the application.
 
+use std::future::Future;
 use std::rc::Rc;
 
 use actix_http::{Method, Request, Response};
@@ -11,14 +12,15 @@ use actix_service::{IntoServiceFactory, Service, ServiceFactory, apply_fn_factor
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
-use futures_util::future::{Either, LocalBoxFuture};
+use futures_util::future::Either;
 
 use super::data::{self, Asked};
+use crate::base::clock::Turns;
 use crate::gateway::pipeline::Gateway;
 use crate::wire::endpoint::Endpoint;
 
 /// What the short way's handler comes to; it does not fail.
-type Served = LocalBoxFuture<'static, Result<Response<BoxBody>, HttpResponse>>;
+type Served = Turns<dyn Future<Output = Result<Response<BoxBody>, HttpResponse>>>;
 
 /// `app` with the short way before it.
 pub fn before<F, A>(
@@ -44,12 +46,13 @@ where
     })
 }
 
-fn served(gateway: Rc<Gateway>, endpoint: Endpoint, mut request: Request) -> Served {
-    Box::pin(async move {
-        let payload = request.take_payload();
-        let asked = Asked { endpoint, head: request.head(), path: request.path(), model: None };
+fn served(gateway: Rc<Gateway>, endpoint: Endpoint, request: Request) -> Served {
+    // Only what is needed goes into the future: what is as large as a request would make all of it be copied.
+    let (head, payload) = request.into_parts();
+    Turns::of(Box::pin(async move {
+        let asked = Asked { endpoint, head: &head, path: head.uri.path(), model: None };
         Ok(data::serve(&gateway, asked, payload).await)
-    })
+    }))
 }
 
 /// The endpoint, if this is a request to one under its plain path.

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, Route, guard};
 
 use super::data::{self, Asked};
 use super::{admin, health, inbound, limits, metrics, models, reply};
+use crate::base::clock::Turns;
 use crate::base::error::{Error, Kind};
 use crate::gateway::pipeline::Gateway;
 use crate::wire::endpoint::Endpoint;
@@ -45,10 +46,12 @@ pub fn configure(config: &mut ServiceConfig) {
 }
 
 fn data_route(config: &mut ServiceConfig, path: &str, endpoint: Endpoint) {
-    let handler = move |request: HttpRequest, payload: Payload, gateway: Data<Rc<Gateway>>| async move {
-        let model = inbound::path_model(&request);
-        let asked = Asked { endpoint, head: request.head(), path: request.path(), model };
-        HttpResponse::from(data::serve(&gateway, asked, payload.into_inner()).await)
+    let handler = move |request: HttpRequest, payload: Payload, gateway: Data<Rc<Gateway>>| {
+        Turns::of(Box::pin(async move {
+            let model = inbound::path_model(&request);
+            let asked = Asked { endpoint, head: request.head(), path: request.path(), model };
+            HttpResponse::from(data::serve(&gateway, asked, payload.into_inner()).await)
+        }))
     };
     config.service(web::resource(path).route(web::post().to(handler)).default_service(web::to(wrong_method)));
 }

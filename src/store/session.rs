@@ -2,6 +2,9 @@
 //!
 //! SQL is the part that both understand; parameters are `$1`, `$2` ... What differs is asked of [`Dialect`].
 
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
 use super::{Row, StoreError, Value};
 
 /// Which database it is.
@@ -69,9 +72,17 @@ pub(super) fn places(first: usize, count: usize) -> String {
     (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
 
-/// `($1, $2), ($3, $4) ...`: rows of so many columns.
-pub(super) fn tuples(rows: usize, columns: usize) -> String {
-    (0..rows).map(|row| format!("({})", places(row * columns + 1, columns))).collect::<Vec<_>>().join(", ")
+/// `($1, $2), ($3, $4) ...`: rows of so many columns. Each is written once: for rows of the ledger these are thousands
+/// of numbers, which would cost more than storing the rows.
+pub(super) fn tuples(rows: usize, columns: usize) -> Arc<str> {
+    static KNOWN: LazyLock<Mutex<HashMap<(usize, usize), Arc<str>>>> = LazyLock::new(Mutex::default);
+    let written = || {
+        let tuples = (0..rows).map(|row| format!("({})", places(row * columns + 1, columns)));
+        Arc::from(tuples.collect::<Vec<_>>().join(", "))
+    };
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    // Lengths are few (see `pieces`), columns are the tables'.
+    Arc::clone(known.entry((rows, columns)).or_insert_with(written))
 }
 
 /// Cuts a list into pieces whose lengths are powers of two, at most 64: few enough different statements to keep
@@ -95,6 +106,6 @@ mod tests {
         let lengths: Vec<usize> = pieces(&items).map(<[u32]>::len).collect();
         assert_eq!(lengths, [64, 64, 64, 8, 2, 1]);
         assert_eq!(pieces(&items).flatten().copied().collect::<Vec<_>>(), items);
-        assert_eq!(tuples(2, 2), "($1, $2), ($3, $4)");
+        assert_eq!(&*tuples(2, 2), "($1, $2), ($3, $4)");
     }
 }
