@@ -33,7 +33,7 @@ use crate::actors::router::Router;
 use crate::actors::topology::{Current, Table};
 use crate::base::clock;
 use crate::base::error::Error;
-use crate::base::ids;
+use crate::domain::ledger::new_id;
 use crate::telemetry::Metrics;
 use crate::upstream::{Reply, Upstream};
 use crate::wire::endpoint::Endpoint;
@@ -169,7 +169,8 @@ impl Gateway {
 
     /// A request has arrived: from here on its end will be told, whatever it is.
     pub fn open(&self, endpoint: Endpoint, headers: &HeaderMap, received: Instant) -> Opened {
-        let call_id = headers::client_call_id(headers).unwrap_or_else(ids::call_id);
+        // In the order of time: random ones would be spread over the whole of the ledger's index of call ids.
+        let call_id = headers::client_call_id(headers).unwrap_or_else(|| new_id(clock::unix_ms()));
         let ticket = self.shared.in_flight.take();
         let settle = Rc::clone(&self.settle);
         settle.arrived();
