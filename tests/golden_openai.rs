@@ -186,6 +186,7 @@ fn deployment(case: &Case) -> Deployment {
         capacity: Capacity::default(),
         patience: Patience::default(),
         info: ModelInfo { base_model: part.base_model.clone(), ..ModelInfo::default() },
+        origin: Default::default(),
         problem: None,
     }
 }

@@ -7,4 +7,5 @@ pub mod key_directory;
 pub mod outbox;
 pub mod router;
 pub mod spend_writer;
+pub mod stored_models;
 pub mod topology;

@@ -1,7 +1,7 @@
 //! The Topology actor: the current configuration as a routing table.
 //!
 //! - owns: the table; it alone replaces it
-//! - accepts: [`Apply`] (a checked configuration), [`Describe`]
+//! - accepts: [`Apply`] (a checked configuration), [`ApplyModels`] (the models of the database), [`Describe`]
 //! - tells: workers read the table from a swappable slot, once for each request
 //! - never: touches requests; those under way finish on the table they began with
 //! - on panic: restarted; the table is in the slot
@@ -18,7 +18,9 @@ use super::cell::Cell;
 use super::deployment::{DeploymentActor, Setup};
 use super::keeper::{DeathNotice, Kept};
 use crate::config::Config;
+use crate::config::stored::{Merged, Opener};
 use crate::domain::deployment::Deployment;
+use crate::domain::keys::StoredModel;
 use crate::domain::providers::detect::detect;
 use crate::domain::reliability::CooldownRules;
 use crate::domain::routing::groups::Groups;
@@ -54,8 +56,14 @@ impl Member {
 pub struct Table {
     /// Counts configurations, from 1.
     pub generation: u64,
-    /// The configuration.
+    /// The configuration: the file's with the models of the database.
     pub config: Arc<Config>,
+    /// The file's alone.
+    pub file: Arc<Config>,
+    /// The rows of the database, as they lie there.
+    pub rows: Arc<[StoredModel]>,
+    /// Models of the database that are switched off.
+    pub blocked: Vec<Arc<Deployment>>,
     /// Names to deployments.
     pub groups: Groups,
     members: Vec<Member>,
@@ -83,11 +91,20 @@ pub struct Ground {
     pub control: ArbiterHandle,
     /// The registry.
     pub metrics: Metrics,
+    /// Opens the rows of the database; `None`: models live in the file only.
+    pub opener: Option<Opener>,
 }
 
-/// Makes the table of a configuration. Deployments that `old` has unchanged keep memory and actor;
-/// changed ones keep counts and health, removed ones are retired.
-pub fn build(old: Option<&Table>, config: Arc<Config>, ground: &Ground) -> Table {
+/// Makes the table of a file's configuration; the models of the database stay those of `old`.
+pub fn build(old: Option<&Table>, file: Arc<Config>, ground: &Ground) -> Table {
+    let rows = old.map(|old| Arc::clone(&old.rows)).unwrap_or_default();
+    assemble(old, file, rows, ground)
+}
+
+/// Makes the table of a file's configuration and the rows of the database. Deployments that `old` has unchanged keep
+/// memory and actor; changed ones keep counts and health, removed ones are retired.
+fn assemble(old: Option<&Table>, file: Arc<Config>, rows: Arc<[StoredModel]>, ground: &Ground) -> Table {
+    let (config, blocked) = merged(&file, &rows, ground);
     let mut known: HashMap<&str, &Member> = HashMap::new();
     for member in old.map(Table::members).unwrap_or_default() {
         known.insert(&member.cell().deployment().id, member);
@@ -103,7 +120,27 @@ pub fn build(old: Option<&Table>, config: Arc<Config>, ground: &Ground) -> Table
     let deployments: Vec<Arc<Deployment>> =
         members.iter().map(|member| Arc::clone(member.cell().deployment())).collect();
     let groups = Groups::new(&deployments, &config.aliases, Box::new(known_provider));
-    Table { generation: old.map_or(1, |old| old.generation + 1), config, groups, members }
+    Table {
+        generation: old.map_or(1, |old| old.generation + 1),
+        config,
+        file,
+        rows,
+        blocked,
+        groups,
+        members,
+    }
+}
+
+/// Both as one. What cannot serve is told here, once for each change.
+fn merged(file: &Arc<Config>, rows: &[StoredModel], ground: &Ground) -> (Arc<Config>, Vec<Arc<Deployment>>) {
+    let Some(opener) = ground.opener.as_ref().filter(|_| !rows.is_empty()) else {
+        return (Arc::clone(file), Vec::new());
+    };
+    let Merged { config, blocked, problems } = file.with_models(rows, opener);
+    for (model_id, problem) in problems {
+        tracing::warn!(model_id, problem, "a model of the database cannot serve");
+    }
+    (Arc::new(config), blocked)
 }
 
 fn admit(known: Option<&Member>, deployment: &Arc<Deployment>, config: &Config, ground: &Ground) -> Member {
@@ -194,6 +231,23 @@ impl Handler<Apply> for Topology {
 
     fn handle(&mut self, apply: Apply, _: &mut Self::Context) -> u64 {
         let table = build(Some(&self.current.load()), apply.0, &self.ground);
+        let generation = table.generation;
+        self.current.store(Arc::new(table));
+        generation
+    }
+}
+
+/// These are the models of the database from now on. The answer is the new table's generation.
+#[derive(Message)]
+#[rtype(result = "u64")]
+pub struct ApplyModels(pub Vec<StoredModel>);
+
+impl Handler<ApplyModels> for Topology {
+    type Result = u64;
+
+    fn handle(&mut self, apply: ApplyModels, _: &mut Self::Context) -> u64 {
+        let old = self.current.load();
+        let table = assemble(Some(&old), Arc::clone(&old.file), apply.0.into(), &self.ground);
         let generation = table.generation;
         self.current.store(Arc::new(table));
         generation

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::accounts::{self, Carrier, Ledger};
 use super::cli::{Cli, Command};
-use super::{audit, banner, generate_key, remember, server, shutdown, watch};
+use super::{audit, banner, generate_key, models, remember, server, shutdown, watch};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -95,7 +95,8 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let metrics = Metrics::new(config.settings.latency_buckets.as_deref())
         .map_err(|cause| StartError::System(cause.to_string()))?;
     let control = Arbiter::new();
-    let ground = Ground { control: control.handle(), metrics: metrics.clone() };
+    let opener = models::opener(&config, &master);
+    let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener };
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
     let store = remember::store(&config)?;
@@ -103,7 +104,8 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
     let ledger = Ledger::open(&config, &store, &mut governance, &metrics)?;
     let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
-    let manage = remember::open(&config, store, &master, Arc::new(carrier), &current);
+    let models = models::follow(&config, &store, &topology, &ground, &current);
+    let manage = remember::open(&config, store, &master, Arc::new(carrier), models);
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone()).with_keys(directory, keys),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use super::boot::StartError;
 use super::cli::Cli;
+use super::remember::Served;
 use super::{banner, remember};
 use crate::base::secret::Secret;
 use crate::config::Config;
 use crate::config::model::ConfiguredUser;
 use crate::manage::changes::NoCopies;
-use crate::manage::costs::Prices;
 use crate::manage::{now_ms, users};
 use crate::store::Target;
 
@@ -34,7 +34,7 @@ pub async fn run(cli: &Cli, config: &Config, master_key: &Secret) -> Result<Exit
     let user =
         configured.unwrap_or_else(|| ConfiguredUser { user_id: user_id.to_string(), ..Default::default() });
     let manage =
-        remember::manage(config, remember::store(config)?, master_key, Arc::new(NoCopies), Prices::default());
+        remember::manage(config, remember::store(config)?, master_key, Arc::new(NoCopies), Served::default());
     let key = users::key_for(&manage, &user, now_ms()).await.map_err(|error| {
         failed(match error.cause() {
             Some(cause) => format!("{error} ({cause})"),

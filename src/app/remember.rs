@@ -4,18 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::boot::{Master, StartError};
-use crate::actors::topology::Current;
 use crate::base::error::Kind;
 use crate::base::money::Nanos;
 use crate::base::secret::Secret;
 use crate::config::Config;
 use crate::config::model::{ConfiguredUser, Governance};
-use crate::manage::costs::{Priced, Prices};
+use crate::manage::costs::Prices;
+use crate::manage::models::Models;
 use crate::manage::{self, Changes, Manage, Settings};
 use crate::store::{Store, StoreOptions};
 
 /// How long to wait before a database that is not there is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// What the management operations know of what is served.
+#[derive(Default)]
+pub struct Served {
+    /// What it costs.
+    pub prices: Prices,
+    /// The models themselves.
+    pub models: Models,
+}
 
 /// Opens the management operations on the store and brings it up to date. A database that is not there yet is no
 /// reason not to start.
@@ -24,7 +33,7 @@ pub fn open(
     store: Store,
     master: &Master,
     changes: Arc<dyn Changes>,
-    current: &Current,
+    served: Served,
 ) -> Manage {
     if config.governance.store.database_url.is_none() {
         tracing::warn!(
@@ -32,7 +41,7 @@ pub fn open(
              when the program ends; set it to sqlite:///stagedoor.db or postgresql://..."
         );
     }
-    let manage = manage(config, store, &master.key, changes, prices(current));
+    let manage = manage(config, store, &master.key, changes, served);
     actix_rt::spawn(prepare(manage.clone(), config.governance.users.clone()));
     manage
 }
@@ -43,22 +52,11 @@ pub fn manage(
     store: Store,
     master_key: &Secret,
     changes: Arc<dyn Changes>,
-    prices: Prices,
+    served: Served,
 ) -> Manage {
-    let settings = Settings { prices, ..settings(&config.governance) };
+    let Served { prices, models } = served;
+    let settings = Settings { prices, models, ..settings(&config.governance) };
     Manage::new(store, settings, master_key.clone(), changes)
-}
-
-/// What the deployments cost that are configured when the question comes.
-fn prices(current: &Current) -> Prices {
-    let current = Arc::clone(current);
-    Prices::new(move |name| {
-        let members = current.load().groups.resolve(name)?.members;
-        members.iter().find_map(|member| {
-            let (deployment, price) = (&member.deployment, member.deployment.info.price.clone()?);
-            Some(Priced { price, provider: deployment.provider.name.to_string() })
-        })
-    })
 }
 
 /// Brings the database up to date and the users of the file into it, as soon as there is one.
@@ -116,6 +114,7 @@ fn settings(governance: &Governance) -> Settings {
         personal_keys: grants.personal_keys.clone(),
         proxy_budget_nanos: money.proxy_budget.as_ref().map(|budget| budget.max.get()),
         prices: Prices::default(),
+        models: Models::default(),
     }
 }
 

@@ -90,7 +90,7 @@ async fn reload(cli: &Cli, topology: &Kept<Topology>, shared: &Shared) {
             return;
         }
     };
-    let running = &shared.current.load().config;
+    let running = &shared.current.load().file;
     if loaded.config.deployments.is_empty() && !running.deployments.is_empty() {
         // A file that is being written, or was cut short, reads like a configuration without models.
         told("refused");
@@ -122,6 +122,9 @@ async fn reload(cli: &Cli, topology: &Kept<Topology>, shared: &Shared) {
 fn warn_of_fixed(old: &Config, new: &Config) {
     if old.general.master_key != new.general.master_key {
         tracing::warn!("general_settings.master_key has changed: restart to use the new key");
+    }
+    if old.governance.store.holds_models != new.governance.store.holds_models {
+        tracing::warn!("general_settings.store_model_in_db has changed: restart to use it");
     }
     let tls = |config: &Config| (config.settings.ssl_verify, config.settings.ca_file.clone());
     if tls(old) != tls(new) {

@@ -10,6 +10,7 @@ pub mod ewma;
 pub mod ids;
 pub mod money;
 pub mod rng;
+pub mod seal;
 pub mod secret;
 pub mod shards;
 pub mod suggest;

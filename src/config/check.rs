@@ -15,10 +15,11 @@ pub fn check(
     placed: &[Placed],
     aliases: &BTreeMap<String, Alias>,
     strategy: StrategyName,
+    more_in_database: bool,
 ) {
     // Without any model the mentions are for models that come later.
     if !placed.is_empty() {
-        mentions(context, placed, aliases);
+        mentions(context, placed, aliases, more_in_database);
         shadowed(context, placed, aliases);
     }
     if strategy == StrategyName::SimpleShuffle {
@@ -28,7 +29,12 @@ pub fn check(
 }
 
 /// Mentioned groups must exist, as a group, an alias, a deployment's id or under a wildcard.
-fn mentions(context: &Context<'_>, placed: &[Placed], aliases: &BTreeMap<String, Alias>) {
+fn mentions(
+    context: &Context<'_>,
+    placed: &[Placed],
+    aliases: &BTreeMap<String, Alias>,
+    more_in_database: bool,
+) {
     let groups = placed.iter().map(|one| one.deployment.group.as_ref());
     let names: Vec<&str> = groups.chain(aliases.keys().map(String::as_str)).collect();
     for mention in context.mentions.borrow().iter() {
@@ -37,6 +43,14 @@ fn mentions(context: &Context<'_>, placed: &[Placed], aliases: &BTreeMap<String,
             || names.iter().any(|name| name.contains('*') && covers(name, wanted))
             || placed.iter().any(|one| one.deployment.id.as_ref() == wanted);
         if exists {
+            continue;
+        }
+        if more_in_database {
+            let text = format!(
+                "the {} \"{wanted}\" is not in model_list: it has to be in the database",
+                mention.role
+            );
+            context.problems.info(mention.at, &mention.path, text);
             continue;
         }
         let mut near = suggest::nearest(wanted, names.iter().copied(), 3);

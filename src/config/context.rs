@@ -22,6 +22,9 @@ pub struct Context<'a> {
     pub problems: &'a Problems,
     /// `credential_list`: name to `credential_values`.
     pub credentials: HashMap<String, &'a Node>,
+    /// Whether the entries come from the database: the gateway's own provider keys are then not sent to addresses
+    /// that an entry names.
+    pub stored: bool,
     /// Group names that were mentioned, to be checked when all groups are known.
     pub mentions: RefCell<Vec<Mention>>,
     /// Settings without effect in this version.
@@ -48,6 +51,7 @@ impl<'a> Context<'a> {
             environment,
             problems,
             credentials: credentials(tree, problems),
+            stored: false,
             mentions: RefCell::default(),
             later: RefCell::default(),
         }
@@ -93,7 +97,7 @@ impl<'a> Context<'a> {
 }
 
 /// A value as the file has it: references stay references, secrets become `***`.
-fn as_written(node: &Node, secret: bool) -> Value {
+pub fn as_written(node: &Node, secret: bool) -> Value {
     if let Some(name) = &node.variable {
         return Value::String(format!("os.environ/{name}"));
     }

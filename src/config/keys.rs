@@ -1,5 +1,7 @@
 //! The names that may stand in a config: what is obeyed now, and what is known and comes later.
 
+use serde_json::Value;
+
 /// The keys of one section.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys {
@@ -202,6 +204,7 @@ pub const GENERAL: Keys = Keys {
         "maximum_spend_logs_retention_interval", "allowed_ips", "use_x_forwarded_for",
         "litellm_key_header_name", "spool_dir", "spool_fsync", "spool_fsync_interval", "spool_full",
         "disable_custom_api_keys", "disable_auto_add_proxy_admin_to_teams", "apply_user_budget_to_team_keys",
+        "proxy_config_reload_interval_seconds",
     ],
     later: &[
         "background_health_checks", "health_check_interval", "health_check_concurrency", "health_check_details",
@@ -274,6 +277,25 @@ pub fn is_secret(key: &str) -> bool {
     let is = matches!(key.as_str(), "url" | "key" | "token");
     // `max_token` counts tokens, it is none.
     (holds || ends || is) && !key.starts_with("max_") && !key.starts_with("min_")
+}
+
+/// Whether a value of this name must not be shown in a model's `litellm_params` or `model_info`.
+pub fn hides(key: &str) -> bool {
+    let harmless = is_price(key) || matches!(key, "litellm_credential_name" | "base_url");
+    let login = matches!(key, "aws_access_key_id" | "client_id" | "azure_username");
+    login || is_secret(key) && !harmless
+}
+
+/// A value without what is named like a secret in it.
+pub fn without_secrets(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let shown = map.into_iter().filter(|(key, _)| !hides(key));
+            Value::Object(shown.map(|(key, value)| (key, without_secrets(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(without_secrets).collect()),
+        other => other,
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@
 //!
 //! Text becomes a tree with line numbers ([`yaml`], repaired by [`pasted`] where a document's formatting got
 //! lost), files become one tree ([`source`]), variables are put in ([`environment`]), sections are read with
-//! every mistake noted ([`read`], [`deployments`]), and what points nowhere is found ([`check`]).
+//! every mistake noted ([`read`], [`deployments`]), and what points nowhere is found ([`check`]). Models that are kept
+//! in the database join the file's later ([`stored`]).
 
 mod check;
 mod context;
@@ -13,6 +14,7 @@ mod pasted;
 mod read;
 mod scope;
 mod source;
+pub mod stored;
 mod yaml;
 
 #[cfg(test)]
@@ -120,10 +122,11 @@ fn sections(
     let aliases = read::router::aliases(&context, &router);
     let placed = deployments::read(&context, &root, &governance.money.prices);
     governance.limits.key_by_group = deployments::key_limits(&context, &placed);
-    check::check(&context, &placed, &aliases, routing.strategy);
+    check::check(&context, &placed, &aliases, routing.strategy, governance.store.holds_models);
     settings.later = context.take_later();
     let numbered =
         placed.into_iter().enumerate().map(|(position, one)| Deployment { position, ..one.deployment });
     let deployments = numbered.map(Arc::new).collect();
-    Config { deployments, aliases, router: routing, general, settings, governance, files }
+    let basis = stored::Basis::of(tree);
+    Config { deployments, aliases, router: routing, general, settings, governance, basis, files }
 }

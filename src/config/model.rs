@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+pub use super::stored::Basis;
 use crate::base::secret::Secret;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{AllowedFails, Fallbacks, RetryPolicy};
@@ -46,6 +47,8 @@ pub struct Config {
     pub settings: Settings,
     /// Keys, users, limits, budgets, the ledger.
     pub governance: Governance,
+    /// What models of the database are read with.
+    pub basis: Basis,
     /// Every file that took part, for the watcher.
     pub files: Vec<PathBuf>,
 }

@@ -33,6 +33,8 @@ pub struct Deployment {
     pub patience: Patience,
     /// What is known of the model.
     pub info: ModelInfo,
+    /// Where its entry comes from, and how that is shown.
+    pub origin: Origin,
     /// Why it cannot work, if it cannot (`no API key: set OPENAI_API_KEY or litellm_params.api_key`).
     /// Such a deployment is shown in health and readiness and never picked.
     pub problem: Option<String>,
@@ -57,6 +59,15 @@ impl Deployment {
     pub fn full_model(&self) -> String {
         format!("{}/{}", self.provider.name, self.model)
     }
+}
+
+/// The entry that a deployment was read from.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Origin {
+    /// Whether it was added through the API and lives in the database.
+    pub stored: bool,
+    /// Its `litellm_params` as they were written, references to variables included, secrets left out.
+    pub params: Map<String, Value>,
 }
 
 /// Where a deployment is and how to identify there.

@@ -41,11 +41,5 @@ fn denied(whose: ScopeKind, model: &str) -> Error {
 
 /// Whose list does not have the model under any of its names.
 pub fn forbidden(caller: &Caller, names: &[&str], resolved: &Resolved) -> Option<ScopeKind> {
-    let in_access_group = |name: &str| {
-        resolved.members.iter().any(|member| {
-            let groups = member.deployment.info.raw.get("access_groups").and_then(|groups| groups.as_array());
-            groups.into_iter().flatten().any(|group| group.as_str() == Some(name))
-        })
-    };
-    caller.identity().forbids(names, in_access_group)
+    caller.identity().forbids(names, |name| resolved.in_access_group(name))
 }

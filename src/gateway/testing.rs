@@ -145,7 +145,7 @@ impl Rig {
     /// Actors and gateway on the current arbiter.
     pub async fn new(yaml: &str, strategy: MakeStrategy) -> Self {
         let metrics = Metrics::new(None).unwrap();
-        let ground = Ground { control: Arbiter::current(), metrics: metrics.clone() };
+        let ground = Ground { control: Arbiter::current(), metrics: metrics.clone(), opener: None };
         let table = topology::build(None, Arc::new(config(yaml)), &ground);
         let shared = Shared {
             current: Arc::new(ArcSwap::from_pointee(table)),

@@ -23,6 +23,7 @@ mod caps;
 pub mod costs;
 pub mod customers;
 pub mod logs;
+pub mod models;
 pub mod organizations;
 mod period;
 pub mod reports;

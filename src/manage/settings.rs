@@ -29,6 +29,8 @@ pub struct Settings {
     pub proxy_budget_nanos: Option<i64>,
     /// What models cost.
     pub prices: super::costs::Prices,
+    /// What is served, and how models of the database get there.
+    pub models: super::models::Models,
     /// When budgets begin anew; the store's own.
     pub calendar: Calendar,
     /// Random bytes in a generated key.
@@ -67,6 +69,7 @@ impl Default for Settings {
             personal_keys: None,
             proxy_budget_nanos: None,
             prices: super::costs::Prices::default(),
+            models: super::models::Models::default(),
         }
     }
 }

@@ -25,10 +25,12 @@ pub fn read(parts: &Parts<'_>, provider: &Provider, mock: bool) -> Found {
     let environment = parts.context.environment;
     let (base, base_problem) = base(parts, provider);
     let own_base = base.own;
-    let (azure_ad_token, token_problem) = if azure { azure_token(parts) } else { (None, None) };
+    // Whoever adds a model must not learn the gateway's own keys by naming the address that they are sent to.
+    let guarded = parts.context.stored && own_base;
+    let (azure_ad_token, token_problem) = if azure { azure_token(parts, guarded) } else { (None, None) };
     // A server of one's own may need no key; Azure always wants one, or a token.
     let other_way = if azure { azure_ad_token.is_some() } else { own_base };
-    let (api_key, key_problem) = key(parts, provider, other_way, mock);
+    let (api_key, key_problem) = key(parts, provider, &Terms { other_way, mock, guarded });
     let api_version = params.text("api_version").or_else(|| {
         let named = || environment.get("AZURE_API_VERSION").unwrap_or_else(|| AZURE_API_VERSION.to_owned());
         azure.then(named)
@@ -109,13 +111,19 @@ fn normal(provider: &Provider, url: &str) -> String {
     }
 }
 
-/// The key, or why there is none. `other_way`: an address or token of the entry's own makes a key optional.
-fn key(
-    parts: &Parts<'_>,
-    provider: &Provider,
+/// What decides about a missing key.
+struct Terms {
+    /// An address or token of the entry's own makes a key optional.
     other_way: bool,
+    /// The deployment answers by itself.
     mock: bool,
-) -> (Option<Secret>, Option<String>) {
+    /// The environment's keys are not for this address.
+    guarded: bool,
+}
+
+/// The key, or why there is none.
+fn key(parts: &Parts<'_>, provider: &Provider, terms: &Terms) -> (Option<Secret>, Option<String>) {
+    let Terms { other_way, mock, guarded } = *terms;
     let params = &parts.params;
     let path = params.path_of("api_key");
     if let Some(key) = params.secret("api_key") {
@@ -125,7 +133,7 @@ fn key(
     if wrong_type {
         return (None, None);
     }
-    let default = parts.context.environment.first(provider.key_env);
+    let default = parts.context.environment.first(provider.key_env).filter(|_| !guarded);
     let unset = params.unset_variable("api_key");
     match (default, unset) {
         (Some((name, key)), unset) => {
@@ -147,6 +155,11 @@ fn key(
             (None, Some(format!("the environment variable {unset} (litellm_params.api_key) is not set")))
         }
         (None, None) if provider.keyless || other_way || mock => (None, None),
+        (None, None) if guarded => {
+            let why = "no API key: set litellm_params.api_key (the environment's is not sent to an api_base that was \
+                       added through the API)";
+            (None, Some(why.to_owned()))
+        }
         (None, None) => (None, Some(no_key(provider))),
     }
 }
@@ -159,9 +172,11 @@ fn no_key(provider: &Provider) -> String {
 }
 
 /// The Entra token, or why the ways to get one do not help.
-fn azure_token(parts: &Parts<'_>) -> (Option<Secret>, Option<String>) {
+fn azure_token(parts: &Parts<'_>, guarded: bool) -> (Option<Secret>, Option<String>) {
+    let from_environment =
+        || parts.context.environment.get("AZURE_AD_TOKEN").filter(|_| !guarded).map(Secret::new);
     let token = parts.params.secret("azure_ad_token");
-    let token = token.or_else(|| parts.context.environment.get("AZURE_AD_TOKEN").map(Secret::new));
+    let token = token.or_else(from_environment);
     let asked =
         ["tenant_id", "client_secret", "azure_username"].iter().any(|key| parts.params.get(key).is_some());
     let problem = (asked && token.is_none()).then(|| {

@@ -6,6 +6,7 @@ mod identity;
 mod info;
 mod owner;
 mod request;
+mod shown;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -170,6 +171,7 @@ fn deployment(parts: &Parts<'_>, group: &str, model: &str) -> Deployment {
         request,
         capacity: capacity::capacity(parts),
         patience: capacity::patience(parts),
+        origin: shown::origin(parts),
         problem,
     }
 }

@@ -25,6 +25,9 @@ pub struct StoreSettings {
     pub retention: Option<Retention>,
     /// `store_model_in_db`: whether models may be added, changed and deleted through the API.
     pub holds_models: bool,
+    /// `proxy_config_reload_interval_seconds`: how often models that other replicas changed are looked for (30 s by
+    /// default).
+    pub models_every: Duration,
     /// `LITELLM_SALT_KEY`: encrypts provider keys in the database; the master key does where it is unset.
     pub salt_key: Option<Secret>,
     /// `allow_requests_on_db_unavailable`: while the database is down, serve keys that are not known here.

@@ -99,6 +99,26 @@ impl Node {
         }
     }
 
+    /// A JSON value as if it stood at a place.
+    pub fn from_json(value: &Value, at: At) -> Self {
+        let value = match value {
+            Value::Null => Yaml::Null,
+            Value::Bool(flag) => Yaml::Bool(*flag),
+            Value::Number(number) => match number.as_i64() {
+                Some(number) => Yaml::Int(number),
+                None => number.as_f64().map_or(Yaml::Null, Yaml::Float),
+            },
+            Value::String(text) => Yaml::Text(text.clone()),
+            Value::Array(items) => Yaml::List(items.iter().map(|item| Node::from_json(item, at)).collect()),
+            Value::Object(map) => Yaml::Map(
+                map.iter()
+                    .map(|(key, value)| Entry { key: key.clone(), at, node: Node::from_json(value, at) })
+                    .collect(),
+            ),
+        };
+        Node::new(value, at)
+    }
+
     /// The same as JSON. Numbers that JSON lacks (`.inf`, `.nan`) become `null`.
     pub fn to_json(&self) -> Value {
         match &self.value {

@@ -75,6 +75,7 @@ pub fn deployment(provider: Provider, model: &str) -> Deployment {
         capacity: Capacity::default(),
         patience: Patience::default(),
         info: ModelInfo::default(),
+        origin: Default::default(),
         problem: None,
     }
 }

@@ -46,6 +46,16 @@ pub struct Resolved {
     pub via: Via,
 }
 
+impl Resolved {
+    /// Whether one of those who may serve belongs to an access group (`model_info.access_groups`).
+    pub fn in_access_group(&self, name: &str) -> bool {
+        self.members.iter().any(|member| {
+            let groups = member.deployment.info.raw.get("access_groups").and_then(|groups| groups.as_array());
+            groups.into_iter().flatten().any(|group| group.as_str() == Some(name))
+        })
+    }
+}
+
 /// A deployment and what the requested model is called there.
 #[derive(Debug, Clone)]
 pub struct Member {

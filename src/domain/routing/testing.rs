@@ -42,6 +42,7 @@ pub fn deployment(id: &str) -> Deployment {
         capacity: Capacity::default(),
         patience: Patience::default(),
         info: ModelInfo::default(),
+        origin: Default::default(),
         problem: None,
     }
 }

@@ -2,6 +2,7 @@
 //! none can forget to look who calls and whether the caller may.
 
 mod keys;
+mod models;
 mod money;
 mod organizations;
 mod serve;
@@ -47,8 +48,15 @@ macro_rules! route {
 use route;
 
 /// All areas. Routes are tried in this order, so fixed paths stand before those with names in them.
-const AREAS: &[&[Route]] =
-    &[keys::ROUTES, users::ROUTES, teams::ROUTES, money::ROUTES, spend::ROUTES, organizations::ROUTES];
+const AREAS: &[&[Route]] = &[
+    keys::ROUTES,
+    users::ROUTES,
+    teams::ROUTES,
+    money::ROUTES,
+    spend::ROUTES,
+    organizations::ROUTES,
+    models::ROUTES,
+];
 
 /// Every route, in the order in which they are tried.
 pub fn routes() -> impl Iterator<Item = &'static Route> {

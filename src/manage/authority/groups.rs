@@ -41,6 +41,9 @@ const INFO: [&str; 14] = [
     "/health/services",
 ];
 
+/// What a key for models may look at besides.
+pub(super) const MODELS: [&str; 3] = ["/model/info", "/v1/model/info", "/model_group/info"];
+
 /// Prefixes of the routes that tell what was spent.
 const SPEND: [&str; 3] = ["/spend/", "/global/spend", "/global/activity"];
 
@@ -51,9 +54,7 @@ pub fn allows(list: &[String], path: &str) -> bool {
 
 fn covers(entry: &str, path: &str) -> bool {
     match entry {
-        "llm_api_routes" | "openai_routes" => {
-            is_models(path) || is_llm(path) || path.starts_with("/model_group/info") || path == "/model/info"
-        }
+        "llm_api_routes" | "openai_routes" => is_models(path) || is_llm(path) || MODELS.contains(&path),
         "info_routes" => INFO.contains(&path) || is_models(path) || path == "/health",
         "management_routes" => MANAGEMENT.iter().any(|prefix| path.starts_with(prefix)),
         "spend_tracking_routes" | "global_spend_tracking_routes" => {

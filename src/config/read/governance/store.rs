@@ -21,6 +21,9 @@ const RETENTION_EVERY: Duration = Duration::from_secs(86_400);
 /// How often rows are forced to the disk when `spool_fsync: interval` says no more.
 const FSYNC_EVERY: Duration = Duration::from_secs(1);
 
+/// How often changed models are looked for when nothing is said.
+const MODELS_EVERY: Duration = Duration::from_secs(30);
+
 /// What a usable URL looks like.
 const FORMS: &str = "it must look like sqlite:///file.db or postgresql://user:password@host:5432/name";
 
@@ -32,6 +35,7 @@ pub fn store(context: &Context<'_>, general: &Scope<'_>, litellm: &Scope<'_>) ->
     let patience = general.seconds("database_connection_timeout").filter(|patience| !patience.is_zero());
     let (disabled, tracking) = (general.flag("disable_spend_logs"), litellm.bool("cost_tracking"));
     let batch_every = general.seconds("proxy_batch_write_at");
+    let models_every = general.limit("proxy_config_reload_interval_seconds");
     let holds_models = general.bool("store_model_in_db");
     StoreSettings {
         database_url: database_url(context, general),
@@ -41,6 +45,7 @@ pub fn store(context: &Context<'_>, general: &Scope<'_>, litellm: &Scope<'_>) ->
         batch_every: batch_every.unwrap_or(BATCH_EVERY),
         retention: retention(general),
         holds_models: holds_models.or_else(|| variables::flag(context, "STORE_MODEL_IN_DB")).unwrap_or(false),
+        models_every: models_every.unwrap_or(MODELS_EVERY),
         salt_key: context.environment.get("LITELLM_SALT_KEY").map(Secret::new),
         open_when_down: general.flag("allow_requests_on_db_unavailable"),
     }

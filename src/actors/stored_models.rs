@@ -1,0 +1,115 @@
+//! Models of the database on their way into the table: looked for after each change here, and from time to time for
+//! what other replicas have changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_rt::ArbiterHandle;
+use tokio::sync::{Mutex, oneshot};
+
+use super::keeper::Kept;
+use super::topology::{ApplyModels, Topology};
+use crate::domain::keys::StoredModel;
+use crate::store::{Find, Store, StoreError};
+
+/// How long to wait before a database that did not answer is asked again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Rows that are read at once.
+const PAGE: u32 = 1000;
+
+/// Why the table does not have the database's models.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stale {
+    /// The database did not give them.
+    #[error("the models of the database could not be read: {0}")]
+    Store(#[from] StoreError),
+    /// Nobody could put them into the table.
+    #[error("the topology actor is being restarted")]
+    Topology,
+}
+
+/// Brings rows into the table. Clones are the same.
+#[derive(Clone)]
+pub struct StoredModels(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    topology: Kept<Topology>,
+    control: ArbiterHandle,
+    /// What the table has: ids and versions. Held while a look is under way, so that an older one cannot arrive
+    /// after a newer.
+    applied: Mutex<Vec<(String, i64)>>,
+}
+
+impl StoredModels {
+    /// From this store into this actor's table; the work is done on `control`.
+    pub fn new(store: Store, topology: Kept<Topology>, control: ArbiterHandle) -> Self {
+        StoredModels(Arc::new(Inner { store, topology, control, applied: Mutex::default() }))
+    }
+
+    /// Looks now; afterwards the table has what the database had when this was called. Goes on when the caller does
+    /// not wait for it.
+    ///
+    /// # Errors
+    /// Why the table may be older; the next look tries again.
+    pub async fn refresh(&self) -> Result<(), Stale> {
+        let (told, looked) = oneshot::channel();
+        let own = self.clone();
+        self.0.control.spawn(async move {
+            // Nobody may be waiting any more.
+            let _ = told.send(own.look().await);
+        });
+        looked.await.unwrap_or(Err(Stale::Topology))
+    }
+
+    /// Looks every so often, for ever; a database that is away is asked more often.
+    pub async fn follow(self, every: Duration) {
+        let mut told = false;
+        loop {
+            let pause = match self.refresh().await {
+                Ok(()) => {
+                    told = false;
+                    every
+                }
+                Err(cause) => {
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%cause, "the models stay as they are; trying again");
+                    }
+                    AGAIN.min(every)
+                }
+            };
+            actix_rt::time::sleep(pause).await;
+        }
+    }
+
+    async fn look(&self) -> Result<(), Stale> {
+        let mut applied = self.0.applied.lock().await;
+        let rows = self.rows().await?;
+        let seen: Vec<(String, i64)> =
+            rows.iter().map(|row| (row.model_id.clone(), row.state.version)).collect();
+        if seen == *applied {
+            return Ok(());
+        }
+        let models = rows.len();
+        let asked = self.0.topology.with(|address| address.send(ApplyModels(rows)));
+        let generation = asked.ok_or(Stale::Topology)?.await.map_err(|_| Stale::Topology)?;
+        *applied = seen;
+        tracing::info!(models, generation, "the models of the database are in use");
+        Ok(())
+    }
+
+    /// All rows, the oldest first, so that what is added comes behind what is there.
+    async fn rows(&self) -> Result<Vec<StoredModel>, StoreError> {
+        let mut rows = Vec::new();
+        for page in 1.. {
+            let find = Find { sort_by: "created_ms", descending: false, page, size: PAGE, ..Find::default() };
+            let found = self.0.store.find::<StoredModel>(find).await?;
+            let last = found.rows.len() < PAGE as usize;
+            rows.extend(found.rows);
+            if last {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+}

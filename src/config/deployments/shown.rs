@@ -1,0 +1,43 @@
+//! What may be shown of an entry's `litellm_params`: everything but secrets.
+
+use serde_json::Value;
+
+use super::Parts;
+use crate::config::context::as_written;
+use crate::config::keys;
+use crate::config::yaml::Entry;
+use crate::domain::deployment::Origin;
+
+/// What stands where a header's value would: its name does not tell whether it is a secret.
+const HIDDEN: &str = "*****";
+
+/// Reads it. Secrets are left out with their names, as LiteLLM does.
+pub fn origin(parts: &Parts<'_>) -> Origin {
+    let entries = parts.params.entries().iter().filter(|entry| !keys::hides(&entry.key));
+    let params = entries.map(|entry| (entry.key.clone(), shown(entry))).collect();
+    Origin { stored: parts.context.stored, params }
+}
+
+fn shown(entry: &Entry) -> Value {
+    match entry.key.as_str() {
+        "headers" | "extra_headers" => {
+            let names = entry.node.entries().iter();
+            Value::Object(names.map(|header| (header.key.clone(), HIDDEN.into())).collect())
+        }
+        "api_base" | "base_url" => match (entry.node.text(), &entry.node.variable) {
+            (Some(url), None) => Value::from(without_login(url)),
+            _ => as_written(&entry.node, false),
+        },
+        _ => keys::without_secrets(as_written(&entry.node, false)),
+    }
+}
+
+/// An address without user, password and query.
+fn without_login(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.rsplit('@').next().unwrap_or_default().to_owned();
+    };
+    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or_default())
+}

@@ -1,0 +1,1 @@
+//! Models, added and looked at.
