@@ -63,6 +63,7 @@ fn taken(id: &str) -> Error {
 /// # Errors
 /// 400 when the model stands in the file; 404; as [`new`].
 pub async fn update(call: Call) -> Result<Value, Error> {
+    database(&call)?;
     let id = Asked::of(&call.body)?.id()?.ok_or_else(|| fail::missing("model_info.id"))?;
     change(&call, &id, false).await
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::domain::deployment::Deployment;
 use crate::domain::keys::JsonMap;
-use crate::domain::pricing::{self, PriceBook};
+use crate::domain::pricing::{self, PriceBook, is_price};
 
 /// OpenAI's parameters of chat requests, as LiteLLM lists them.
 const CHAT_PARAMS: [&str; 27] = [
@@ -61,7 +61,14 @@ pub fn chat_params(deployment: &Deployment) -> Vec<&'static str> {
 }
 
 /// What the entry itself says, else what the list says, else nothing.
-pub fn said<'v>(deployment: &'v Deployment, listed: Option<&'v JsonMap>, name: &str) -> Option<&'v Value> {
+pub fn said(deployment: &Deployment, listed: Option<&JsonMap>, name: &str) -> Option<Value> {
     let own = deployment.info.raw.get(name).filter(|value| !value.is_null());
-    own.or_else(|| listed?.get(name)).filter(|value| !value.is_null())
+    let value = own.or_else(|| listed?.get(name)).filter(|value| !value.is_null())?;
+    Some(if is_price(name) { amount(value.clone()) } else { value.clone() })
+}
+
+/// A price as a number; YAML takes `1e-6` for a text.
+pub fn amount(value: Value) -> Value {
+    let number = value.as_str().and_then(|text| text.trim().parse::<f64>().ok());
+    number.and_then(serde_json::Number::from_f64).map_or(value, Value::Number)
 }

@@ -83,9 +83,9 @@ fn shown(table: &Table, name: &str) -> Value {
     group.insert("tpm".into(), json!(total(&members, |one| one.capacity.tpm)));
     group.insert("rpm".into(), json!(total(&members, |one| one.capacity.rpm)));
     for field in ABILITIES {
-        let can = known.iter().any(|(one, listed)| {
-            facts::said(one, listed.as_ref(), field).and_then(Value::as_bool).unwrap_or(false)
-        });
+        let can = known
+            .iter()
+            .any(|(one, listed)| facts::said(one, listed.as_ref(), field) == Some(Value::Bool(true)));
         group.insert(field.into(), can.into());
     }
     let chats = matches!(mode.as_deref(), None | Some("chat"));
@@ -105,7 +105,6 @@ fn largest(known: &[(&Deployment, Option<JsonMap>)], field: &str) -> Value {
     values
         .filter(|value| number(value).is_some())
         .max_by(|one, other| number(one).unwrap_or(0.0).total_cmp(&number(other).unwrap_or(0.0)))
-        .cloned()
         .unwrap_or_default()
 }
 

@@ -74,7 +74,11 @@ impl Item<'_> {
         info.insert("id".into(), json!(&*deployment.id));
         info.insert("db_model".into(), deployment.origin.stored.into());
         if let Value::Object(own) = without_secrets(Value::Object(deployment.info.raw.clone())) {
-            info.extend(own.into_iter().filter(|(name, _)| name != "id"));
+            let own = own.into_iter().filter(|(name, _)| name != "id");
+            info.extend(own.map(|(name, value)| {
+                let value = if is_price(&name) { facts::amount(value) } else { value };
+                (name, value)
+            }));
         }
         if let Some(row) = self.row {
             info.insert("blocked".into(), row.blocked.into());
@@ -99,7 +103,7 @@ impl Item<'_> {
             .raw
             .iter()
             .filter(|(name, value)| is_price(name) && !value.is_null())
-            .map(|(name, value)| (name.clone(), value.clone()))
+            .map(|(name, value)| (name.clone(), facts::amount(value.clone())))
             .collect();
         let overrides = if own_prices.is_empty() { Value::Null } else { own_prices.into() };
         info.insert("pricing_overrides".into(), overrides);

@@ -3,6 +3,7 @@
 mod command_line;
 mod governed;
 mod keys;
+mod models;
 #[path = "../../support/postgres.rs"]
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 mod postgres;

@@ -49,6 +49,14 @@ async fn roles_may_what_the_contract_says(gateway: Gateway) {
         ("POST", "/team/delete", &some, [1, 0, 0, 0, 0]),
         ("POST", "/team/member_add", &some, [1, 0, 0, 0, 0]),
         ("POST", "/team/model/add", &some, [1, 0, 0, 0, 0]),
+        ("GET", "/model/info", &nothing, [1, 1, 1, 1, 1]),
+        ("GET", "/v2/model/info", &nothing, [1, 1, 1, 1, 1]),
+        ("GET", "/model_group/info", &nothing, [1, 1, 1, 1, 1]),
+        ("POST", "/model/new", &some, [1, 0, 0, 0, 0]),
+        ("POST", "/model/update", &some, [1, 0, 0, 0, 0]),
+        ("PATCH", "/model/x/update", &some, [1, 0, 0, 0, 0]),
+        ("POST", "/model/delete", &some, [1, 0, 0, 0, 0]),
+        ("POST", "/model/block", &some, [1, 0, 0, 0, 0]),
     ] {
         for (key, passes) in keys.iter().zip(passes) {
             let reply = ask(&gateway, key, method, path, body).await;
