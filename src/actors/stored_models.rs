@@ -113,3 +113,69 @@ impl StoredModels {
         Ok(rows)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_rt::Arbiter;
+    use arc_swap::ArcSwap;
+    use serde_json::json;
+
+    use super::*;
+    use crate::actors::topology::{Apply, Current, Ground, build};
+    use crate::base::seal::Seal;
+    use crate::base::secret::Secret;
+    use crate::config::stored::Opener;
+    use crate::config::{Config, load_text};
+    use crate::store::StoreOptions;
+    use crate::telemetry::Metrics;
+
+    fn config(group: &str) -> Arc<Config> {
+        let text =
+            format!("model_list: [{{model_name: {group}, litellm_params: {{model: openai/x, api_key: k}}}}]");
+        Arc::new(load_text(&text, "test.yaml", &|_| None).unwrap().config)
+    }
+
+    fn row(id: &str, seal: &Seal) -> StoredModel {
+        let params = seal.seal_all(&json!({"model": "openai/y", "api_key": "k"})).unwrap();
+        StoredModel {
+            model_id: id.into(),
+            model_name: id.into(),
+            params: params.as_object().unwrap().clone(),
+            ..StoredModel::default()
+        }
+    }
+
+    fn names(current: &Current) -> Vec<String> {
+        current.load().groups.public_names().map(str::to_string).collect()
+    }
+
+    #[actix_rt::test]
+    async fn the_table_has_what_the_database_has_and_keeps_it_over_reloads() {
+        let seal = Seal::new(Secret::from("salt"));
+        let opener = Opener { seal: seal.clone(), environment: Arc::new(|_| None) };
+        let metrics = Metrics::new(None).unwrap();
+        let ground = Ground { control: Arbiter::current(), metrics, opener: Some(opener) };
+        let current = Arc::new(ArcSwap::from_pointee(build(None, config("file"), &ground)));
+        let slot = Arc::clone(&current);
+        let topology = Kept::start("topology", Arbiter::current(), metrics::Counter::noop(), move |notice| {
+            Topology::new(Arc::clone(&slot), ground.clone(), notice)
+        });
+        while topology.address().is_none() {
+            tokio::task::yield_now().await;
+        }
+        let store = Store::in_memory(StoreOptions::default()).unwrap();
+        let models = StoredModels::new(store.clone(), topology.clone(), Arbiter::current());
+        store.create(row("one", &seal), 0, 1).await.unwrap();
+        store.create(row("two", &seal), 0, 2).await.unwrap();
+        models.refresh().await.unwrap();
+        assert_eq!(names(&current), ["file", "one", "two"]);
+        let generation = current.load().generation;
+        models.refresh().await.unwrap();
+        assert_eq!(current.load().generation, generation, "nothing has changed");
+        topology.address().unwrap().send(Apply(config("other"))).await.unwrap();
+        assert_eq!(names(&current), ["other", "one", "two"]);
+        store.delete::<StoredModel>(vec![("one".into(), String::new())]).await.unwrap();
+        models.refresh().await.unwrap();
+        assert_eq!(names(&current), ["other", "two"]);
+    }
+}

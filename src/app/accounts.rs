@@ -49,7 +49,6 @@ pub fn governance(config: &Config, store: &Store) -> Governance {
     governance.rules = Arc::new(Rules {
         exceeded_status: settings.money.exceeded_status,
         key_parallel: settings.limits.key_parallel,
-        key_by_group: settings.limits.key_by_group.clone(),
         refuses_unpriced: settings.money.refuses_unpriced,
         needs_end_user: settings.identity.needs_end_user,
         tokens: settings.limits.tokens,

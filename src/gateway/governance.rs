@@ -1,6 +1,5 @@
 //! What a request may take: its rates and its money, from everybody it belongs to, all or nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -55,8 +54,6 @@ pub struct Rules {
     pub exceeded_status: u16,
     /// Requests at a time of each key that has no such limit.
     pub key_parallel: Option<u64>,
-    /// Limits of each key for a group, where the key has none of its own.
-    pub key_by_group: BTreeMap<Arc<str>, Limits>,
     /// Refuse models without a price also where no budget applies.
     pub refuses_unpriced: bool,
     /// A request must name its end user.
@@ -155,7 +152,7 @@ impl Governance {
         self.check(call)?;
         let identity = Arc::clone(caller.identity());
         let (mut model_rates, model_purses) = identity.of_model(&call.resolved.group);
-        let by_default = self.defaults(&identity, &call.resolved.group, &mut model_rates);
+        let by_default = self.defaults(call, &identity, &mut model_rates);
         let owners = match (&call.end_user, &*call.options.tags, identity.key()) {
             (None, [], None) => Owners::new(),
             _ => Box::pin(self.named.of(&identity, call.end_user.as_deref(), &call.options.tags)).await?,
@@ -244,12 +241,13 @@ impl Governance {
     /// Limits that keys have by default: for this group, which replace none of the key's own, and in general.
     fn defaults(
         &self,
+        call: &Call,
         identity: &Identity,
-        group: &Arc<str>,
         of_model: &mut SmallVec<[(ScopeId, Limits); 2]>,
     ) -> Option<(ScopeId, Limits)> {
         let key = identity.key()?;
-        if let Some(limits) = self.rules.key_by_group.get(group).filter(|_| of_model.is_empty()) {
+        let (group, limits) = (&call.resolved.group, &call.table.config.governance.limits);
+        if let Some(limits) = limits.key_by_group.get(group).filter(|_| of_model.is_empty()) {
             of_model.push((ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group), *limits));
         }
         let parallel = self.rules.key_parallel?;

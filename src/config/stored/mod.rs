@@ -8,6 +8,9 @@
 
 mod merge;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -15,9 +15,6 @@ mod item;
 mod trust;
 mod visible;
 
-#[cfg(test)]
-mod tests;
-
 use std::fmt;
 use std::sync::Arc;
 

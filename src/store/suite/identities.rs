@@ -21,6 +21,7 @@ on_every_store!(
     a_failed_transaction_changes_nothing,
     odd_texts_survive,
     settings_are_kept,
+    models_are_kept_and_found_oldest_first,
 );
 
 fn limits(max: i64, every: &str) -> Limits {
@@ -312,4 +313,31 @@ async fn settings_are_kept(case: Case) {
     assert!(second[0].version > first[0].version && second[0].updated_ms == NOW + 1);
     store.change_setting("general_settings", NOW, |_| Ok(None)).await.unwrap();
     assert!(store.settings().await.unwrap().is_empty());
+}
+
+async fn models_are_kept_and_found_oldest_first(case: Case) {
+    let store = &case.store;
+    let model = |id: &str, name: &str| StoredModel {
+        model_id: id.into(),
+        model_name: name.into(),
+        params: serde_json::from_value(json!({"api_key": "v2:gcm:AAAA", "rpm": 5})).unwrap(),
+        ..StoredModel::default()
+    };
+    let first = store.create(model("b", "x"), 0, NOW).await.unwrap();
+    store.create(model("a", "x"), 0, NOW + 1).await.unwrap();
+    assert_eq!(conflict(store.create(model("b", "y"), 0, NOW).await), "id");
+    let blocked = store.update::<StoredModel>("b", "", NOW + 2, |model| {
+        model.blocked = true;
+        Ok(())
+    });
+    let blocked = blocked.await.unwrap();
+    assert!(blocked.blocked && blocked.state.version > first.state.version);
+    assert_eq!((&blocked.params, blocked.updated_at_ms), (&first.params, NOW + 2));
+    let all = || Find { sort_by: "created_ms", descending: false, ..Find::default() };
+    let ids = |rows: Vec<StoredModel>| rows.into_iter().map(|row| row.model_id).collect::<Vec<_>>();
+    assert_eq!(ids(store.find(all()).await.unwrap().rows), ["b", "a"]);
+    let serving = Find { tests: vec![Test::Is("blocked", false.into())], ..all() };
+    assert_eq!(ids(store.find(serving).await.unwrap().rows), ["a"]);
+    store.delete::<StoredModel>(vec![("b".into(), String::new())]).await.unwrap();
+    assert_eq!(ids(store.find(all()).await.unwrap().rows), ["a"]);
 }

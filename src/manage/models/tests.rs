@@ -1,1 +1,0 @@
-//! Models, added and looked at.
