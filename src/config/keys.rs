@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::domain::providers::scrub;
+
 /// The keys of one section.
 #[derive(Debug, Clone, Copy)]
 pub struct Keys {
@@ -281,12 +283,14 @@ pub fn is_secret(key: &str) -> bool {
 
 /// Whether a value of this name must not be shown in a model's `litellm_params` or `model_info`.
 pub fn hides(key: &str) -> bool {
-    let harmless = is_price(key) || matches!(key, "litellm_credential_name" | "base_url");
-    let login = matches!(key, "aws_access_key_id" | "client_id" | "azure_username");
-    login || is_secret(key) && !harmless
+    let key = key.to_ascii_lowercase().replace('-', "_");
+    let harmless = is_price(&key) || matches!(key.as_str(), "litellm_credential_name" | "base_url");
+    let login = matches!(key.as_str(), "aws_access_key_id" | "client_id" | "azure_username" | "auth");
+    let named = ["apikey", "bearer", "passwd"].iter().any(|word| key.contains(word));
+    login || (is_secret(&key) || named) && !harmless
 }
 
-/// A value without what is named like a secret in it.
+/// A value without what is named like a secret in it, or looks like a key.
 pub fn without_secrets(value: Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -294,12 +298,15 @@ pub fn without_secrets(value: Value) -> Value {
             Value::Object(shown.map(|(key, value)| (key, without_secrets(value))).collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(without_secrets).collect()),
+        Value::String(text) => Value::String(scrub::without_lookalikes(&text)),
         other => other,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -318,6 +325,21 @@ mod tests {
         for key in ["max_token", "max_tokens", "host", "ttl", "temperature", "datadog_site"] {
             assert!(!is_secret(key), "{key}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_of_a_model_holds_no_secret() {
+        let params = json!({
+            "api_key": "k", "x-api-key": "k", "vertex_credentials": {"a": "k"}, "list": [{"authorization": "k"}],
+            "note": "use sk-0123456789abcdef", "input_cost_per_token": 1, "max_tokens": 5, "model": "openai/gpt-4o",
+            "litellm_credential_name": "c",
+        });
+        let shown = without_secrets(params);
+        let kept = json!({
+            "list": [{}], "note": "use ***", "input_cost_per_token": 1, "max_tokens": 5, "model": "openai/gpt-4o",
+            "litellm_credential_name": "c",
+        });
+        assert_eq!(shown, kept);
     }
 
     #[test]

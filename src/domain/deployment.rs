@@ -41,23 +41,27 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The base URL as clients, metrics and operators may see it: without a user name, password or query,
-    /// which can hold secrets.
+    /// The base URL as clients, metrics and operators may see it.
     pub fn shown_base(&self) -> String {
-        let base = self.connection.api_base.split(['?', '#']).next().unwrap_or_default();
-        match base.split_once("://") {
-            Some((scheme, rest)) => {
-                let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-                let host = authority.rsplit('@').next().unwrap_or_default();
-                format!("{scheme}://{host}{path}")
-            }
-            None => base.rsplit('@').next().unwrap_or_default().to_string(),
-        }
+        without_login(&self.connection.api_base)
     }
 
     /// `provider/model`, as LiteLLM's `x-litellm-model-name` header and metrics show it.
     pub fn full_model(&self) -> String {
         format!("{}/{}", self.provider.name, self.model)
+    }
+}
+
+/// An address without a user name, password or query, which can hold secrets.
+pub fn without_login(url: &str) -> String {
+    let base = url.split(['?', '#']).next().unwrap_or_default();
+    match base.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{host}{path}")
+        }
+        None => base.rsplit('@').next().unwrap_or_default().to_string(),
     }
 }
 

@@ -6,7 +6,7 @@ use super::Parts;
 use crate::config::context::as_written;
 use crate::config::keys;
 use crate::config::yaml::Entry;
-use crate::domain::deployment::Origin;
+use crate::domain::deployment::{Origin, without_login};
 
 /// What stands where a header's value would: its name does not tell whether it is a secret.
 const HIDDEN: &str = "*****";
@@ -30,14 +30,4 @@ fn shown(entry: &Entry) -> Value {
         },
         _ => keys::without_secrets(as_written(&entry.node, false)),
     }
-}
-
-/// An address without user, password and query.
-fn without_login(url: &str) -> String {
-    let url = url.split(['?', '#']).next().unwrap_or_default();
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.rsplit('@').next().unwrap_or_default().to_owned();
-    };
-    let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-    format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or_default())
 }
