@@ -1,6 +1,7 @@
 //! One writer per fact: the actors and the small shared memory they publish into.
 
 pub mod cell;
+pub mod confirmed;
 pub mod deployment;
 pub mod keeper;
 pub mod key_directory;

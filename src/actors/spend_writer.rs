@@ -12,14 +12,13 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 
+use super::confirmed::Confirmed;
 use super::keeper::DeathNotice;
 use crate::base::clock::unix_ms;
-use crate::base::money::Nanos;
 use crate::domain::budget::Budgets;
-use crate::domain::ledger::{AccountId, AccountKind, LedgerRow};
-use crate::domain::scope::{ScopeId, ScopeKind};
+use crate::domain::ledger::LedgerRow;
 use crate::spool::{Batch, Reader, Spool};
-use crate::store::{Charged, Store, StoreErrorKind};
+use crate::store::{Store, StoreErrorKind};
 
 /// How many rows one transaction takes.
 const MOST_ROWS: usize = 2_000;
@@ -58,6 +57,7 @@ pub struct Duties {
 impl Desk {
     /// The spool's reading end, where rows go, and whose counters know of them.
     pub fn new(reader: Reader, store: Store, budgets: Arc<Budgets>, duties: Duties) -> Self {
+        budgets.expect_rows(reader.has_leftovers());
         Desk(Arc::new(Inner { reader: Mutex::new(Some(reader)), store, budgets, duties }))
     }
 
@@ -72,25 +72,34 @@ impl Desk {
         let Some(reader) = held.reader.as_mut() else { return Ok(false) };
         let batch =
             reader.next_batch(MOST_ROWS, MOST_BYTES).map_err(|cause| format!("the spool: {cause}"))?;
-        if batch.is_empty() {
-            return Ok(false);
+        let mut confirmed = Confirmed::of(&batch);
+        confirmed.accounts().for_each(|account| self.0.budgets.storing(account));
+        if !batch.is_empty() {
+            self.store(rows(&batch), &mut confirmed).await?;
         }
-        let rows = rows(&batch);
-        match self.0.store.append(rows.clone()).await {
-            Ok(appended) => self.confirm(&appended.charged),
-            // One row that makes no sense must not stop the others; everything else is the store's trouble.
-            Err(error) if error.kind == StoreErrorKind::Invalid => self.one_by_one(rows).await?,
-            Err(error) => return Err(error.to_string()),
-        }
+        // Both or none: rows that are told of as stored do not come again.
+        confirmed.tell(&self.0.budgets);
+        let more = !batch.is_empty();
         reader.confirm(batch);
-        Ok(true)
+        self.0.budgets.expect_rows(reader.has_leftovers());
+        Ok(more)
     }
 
-    async fn one_by_one(&self, rows: Vec<LedgerRow>) -> Result<(), String> {
+    async fn store(&self, rows: Vec<LedgerRow>, confirmed: &mut Confirmed) -> Result<(), String> {
+        match self.0.store.append(rows.clone()).await {
+            Ok(appended) => confirmed.add(&appended.charged),
+            // One row that makes no sense must not stop the others; everything else is the store's trouble.
+            Err(error) if error.kind == StoreErrorKind::Invalid => self.one_by_one(rows, confirmed).await?,
+            Err(error) => return Err(error.to_string()),
+        }
+        Ok(())
+    }
+
+    async fn one_by_one(&self, rows: Vec<LedgerRow>, confirmed: &mut Confirmed) -> Result<(), String> {
         for row in rows {
             let id = row.id.clone();
             match self.0.store.append(vec![row]).await {
-                Ok(appended) => self.confirm(&appended.charged),
+                Ok(appended) => confirmed.add(&appended.charged),
                 Err(error) if error.kind == StoreErrorKind::Invalid => {
                     tracing::error!(%error, id, "a ledger row makes no sense; it is left out");
                 }
@@ -98,14 +107,6 @@ impl Desk {
             }
         }
         Ok(())
-    }
-
-    fn confirm(&self, charged: &[Charged]) {
-        for charged in charged {
-            let Some(scope) = scope_of(&charged.id) else { continue };
-            let (amount, spent) = (Nanos::new(charged.amount_nanos), Nanos::new(charged.spent_nanos));
-            self.0.budgets.confirm(&scope, charged.admitted_ms, amount, spent);
-        }
     }
 }
 
@@ -130,27 +131,6 @@ fn rows(batch: &Batch) -> Vec<LedgerRow> {
         }
     };
     batch.rows().iter().filter_map(read).collect()
-}
-
-/// Where the money of an account is counted in this process.
-fn scope_of(id: &AccountId) -> Option<ScopeId> {
-    let AccountId { owner, part, .. } = id;
-    Some(match id.kind {
-        AccountKind::Key => ScopeId::new(ScopeKind::Key, owner),
-        AccountKind::KeyWindow => ScopeId::new(ScopeKind::Key, owner).within(part),
-        AccountKind::KeyModel => ScopeId::pair(ScopeKind::ModelPerKey, owner, part),
-        AccountKind::User => ScopeId::new(ScopeKind::User, owner),
-        AccountKind::UserModel => ScopeId::pair(ScopeKind::ModelPerUser, owner, part),
-        AccountKind::Team => ScopeId::new(ScopeKind::Team, owner),
-        AccountKind::TeamWindow => ScopeId::new(ScopeKind::Team, owner).within(part),
-        AccountKind::TeamModel => ScopeId::pair(ScopeKind::ModelPerTeam, owner, part),
-        AccountKind::Member => ScopeId::pair(ScopeKind::TeamMember, owner, part),
-        AccountKind::Organization => ScopeId::new(ScopeKind::Organization, owner),
-        AccountKind::EndUser => ScopeId::new(ScopeKind::EndUser, owner),
-        AccountKind::Tag => ScopeId::new(ScopeKind::Tag, owner),
-        AccountKind::Global => ScopeId::global(),
-        AccountKind::Budget | AccountKind::Model | AccountKind::OrgMember => return None,
-    })
 }
 
 /// Moves rows.
@@ -183,7 +163,7 @@ impl Actor for SpendWriter {
 
 async fn work(desk: Desk) {
     let gather = desk.0.duties.gather;
-    let mut pause = gather;
+    let mut pause = Duration::ZERO;
     let mut refused = false;
     loop {
         actix_rt::time::sleep(pause).await;

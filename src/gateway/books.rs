@@ -56,9 +56,8 @@ impl Books {
     fn close(&self, finished: &Finished, taken: Taken) {
         let bill = bill(finished);
         let wanted = self.keeps_master || taken.caller.identity().grant.is_some();
-        if let Some(spool) = self.spool.as_ref().filter(|_| wanted) {
-            spool.borrow_mut().keep(finished, &taken, &bill);
-        }
+        let spool = self.spool.as_ref().filter(|_| wanted);
+        let kept = spool.is_none_or(|spool| spool.borrow_mut().keep(finished, &taken, &bill));
         let usage = finished.usage.unwrap_or_default();
         if let Some(ticket) = taken.ticket {
             let input = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
@@ -69,7 +68,8 @@ impl Books {
             };
             ticket.finish(clock::now(), tokens);
         }
-        if let Some(charge) = taken.charge {
+        // Money that no row will ever tell of would be in the budgets' way for ever.
+        if let Some(charge) = taken.charge.filter(|_| kept) {
             let spent = bill.cost.map_or(Nanos::ZERO, |cost| cost.total);
             for crossing in charge.settle(spent) {
                 let owner = taken.purses.get(crossing.place).map_or("", |purse| purse.scope.shown());
@@ -85,11 +85,12 @@ impl Books {
 }
 
 impl Spool {
-    fn keep(&mut self, finished: &Finished, taken: &Taken, bill: &Bill) {
+    /// Answers whether the row is on its way.
+    fn keep(&mut self, finished: &Finished, taken: &Taken, bill: &Bill) -> bool {
         self.line.clear();
         if let Err(cause) = ledger_line::write(finished, taken, bill, &mut self.line) {
             tracing::error!(%cause, "a ledger row could not be written");
-            return;
+            return false;
         }
         let result = self.appender.append(u64::try_from(unix_ms()).unwrap_or(0), &self.line);
         match result {
@@ -103,6 +104,7 @@ impl Spool {
             Ok(()) | Err(_) => {}
         }
         self.refused = result.is_err();
+        matches!(result, Ok(()) | Err(Unwritten::Kept))
     }
 }
 

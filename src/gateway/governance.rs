@@ -1,5 +1,7 @@
 //! What a request may take: its rates and its money, from everybody it belongs to, all or nothing.
 
+mod loading;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,8 +15,8 @@ use crate::base::clock::{self, unix_ms};
 use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::config::model::TokenCount;
-use crate::domain::budget::{Account, Budgets, Charge, Cost, Exceeded, Loaded, Refused, Why};
-use crate::domain::keys::reset::{Calendar, Every};
+use crate::domain::budget::{Account, Budgets, Charge, Cost, Exceeded, Refused, Why};
+use crate::domain::keys::reset::Calendar;
 use crate::domain::limits::{Limiter, Limits, Quota, Standing, Ticket};
 use crate::domain::pricing::{Demand, estimate};
 use crate::domain::routing::groups::Resolved;
@@ -278,7 +280,7 @@ impl Governance {
                     self.load(places.iter().filter_map(|place| purses.get(*place))).await?;
                 }
                 Err(Refused::NotLoaded(_)) => {
-                    return Err(unreadable("the account changes faster than it can be read"));
+                    return Err(loading::unreadable("the account changes faster than it can be read"));
                 }
                 Err(Refused::Exceeded(exceeded)) => {
                     if exceeded.why != Why::HeldByOthers || clock::now() >= end {
@@ -297,50 +299,6 @@ impl Governance {
             status => error.with_status(status),
         }
     }
-
-    /// Reads accounts anew that are known here, after somebody changed them by hand.
-    pub async fn reread(&self, purses: Vec<Purse>) {
-        let known = |purse: &&Purse| self.budgets.peek(&purse.scope, unix_ms()).is_some();
-        let known: Vec<&Purse> = purses.iter().filter(known).collect();
-        if known.is_empty() {
-            return;
-        }
-        // Rows that are stored meanwhile make an answer of the store old; then it is asked again.
-        for _ in 0..LOADS {
-            match self.load(known.iter().copied()).await {
-                Ok(true) => return,
-                Ok(false) => {}
-                Err(error) => return tracing::warn!(%error, "a changed budget could not be read"),
-            }
-        }
-    }
-
-    /// Reads what accounts have spent; answers whether all of it was taken.
-    async fn load(&self, purses: impl Iterator<Item = &Purse>) -> Result<bool, Error> {
-        let purses: Vec<&Purse> = purses.collect();
-        let marks: Vec<_> = purses.iter().map(|purse| self.budgets.mark(&purse.scope)).collect();
-        let now = unix_ms();
-        let ids = purses.iter().map(|purse| purse.id.clone()).collect();
-        let known = self.store.accounts(ids, now).await.map_err(unreadable)?;
-        let mut all = true;
-        for (purse, mark) in purses.into_iter().zip(marks) {
-            let account = known.get(&purse.id).cloned().unwrap_or_default();
-            let loaded = Loaded {
-                spent: Nanos::new(account.spend_nanos),
-                unstored: Nanos::ZERO,
-                began_at: account.period_start_ms,
-                resets_at: account.reset_at_ms,
-                every: account.every.as_deref().and_then(Every::parse),
-            };
-            all &= self.budgets.load(&purse.scope, mark, now, loaded);
-        }
-        Ok(all)
-    }
-}
-
-fn unreadable(cause: impl std::fmt::Display) -> Error {
-    let message = "The database does not answer, so this budget cannot be checked now.";
-    Error::new(Kind::StoreUnavailable, message).with_cause(cause)
 }
 
 fn account(purse: &Purse) -> Account<'_> {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::governance::Taken;
 use super::record::Finished;
+use crate::actors::confirmed;
 use crate::domain::ledger::new_id;
 use crate::domain::pricing::Cost;
 use crate::wire::endpoint::Endpoint;
@@ -52,6 +53,9 @@ struct Line<'a> {
     error_message: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost_breakdown: Option<Breakdown>,
+    /// For the writer of this process, not for the ledger.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    counted_in: &'a str,
 }
 
 #[derive(Serialize)]
@@ -101,6 +105,9 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
     let usage = finished.usage.unwrap_or_default();
     let error = finished.error.as_ref();
     let status = finished.status.to_string();
+    let spend_nanos = bill.cost.map_or(0, |cost| cost.total.get());
+    let charge = taken.charge.as_ref().filter(|_| spend_nanos != 0);
+    let counted_in = charge.map(|charge| confirmed::written(charge.accounts())).unwrap_or_default();
     let line = Line {
         id: &new_id(taken.charged_ms),
         started_ms: taken.charged_ms,
@@ -120,7 +127,7 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         model_group: finished.group.as_deref().unwrap_or_default(),
         provider: deployment.map_or("", |deployment| deployment.provider.name),
         api_base: &api_base,
-        spend_nanos: bill.cost.map_or(0, |cost| cost.total.get()),
+        spend_nanos,
         prompt_tokens: usage.prompt_tokens,
         completion_tokens: usage.completion_tokens,
         cached_tokens: usage.cached_tokens,
@@ -133,6 +140,7 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         error_code: if error.is_some() { &status } else { "" },
         error_message: error.map_or("", |error| error.message()),
         cost_breakdown: bill.cost.as_ref().map(Breakdown::of),
+        counted_in: &counted_in,
     };
     serde_json::to_writer(out, &line)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -30,6 +31,8 @@ pub struct Reader {
 #[derive(Default)]
 pub struct Batch {
     rows: Vec<Bytes>,
+    /// Which of the rows dead incarnations have left.
+    left: Vec<Range<usize>>,
     marks: Vec<Mark>,
     kept: Vec<(Arc<Lane>, u64)>,
 }
@@ -45,6 +48,11 @@ impl Batch {
     /// The rows, oldest segment first.
     pub fn rows(&self) -> &[Bytes] {
         &self.rows
+    }
+
+    /// Whether this process has appended the row at a place, and no former one.
+    pub fn is_own(&self, place: usize) -> bool {
+        !self.left.iter().any(|left| left.contains(&place))
     }
 
     /// Whether there is nothing to store now.
@@ -134,7 +142,11 @@ impl Reader {
                 batch.marks.push(Mark { place: place.clone(), cursor, rows: rows.len() as u64 });
             }
             bytes += rows.iter().map(Bytes::len).sum::<usize>();
+            let first = batch.rows.len();
             batch.rows.extend(rows);
+            if place.0 != self.spool.incarnation {
+                batch.left.push(first..batch.rows.len());
+            }
         }
         let lanes = locked(&self.spool.lanes).clone();
         for lane in lanes.into_iter().filter(|lane| lane.waiting() > 0) {
@@ -163,6 +175,13 @@ impl Reader {
             lane.forget_through(number);
         }
         self.tidy();
+    }
+
+    /// Whether rows of dead incarnations wait to be stored that can be read.
+    pub fn has_leftovers(&self) -> bool {
+        let left =
+            self.segments.iter().filter(|((incarnation, _), _)| *incarnation != self.spool.incarnation);
+        left.map(|(_, reading)| reading).any(|reading| !reading.unreadable && !reading.is_finished())
     }
 
     /// What waits to be stored.

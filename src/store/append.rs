@@ -15,18 +15,17 @@ use crate::domain::ledger::{
 pub struct Appended {
     /// How many rows were new.
     pub rows: usize,
-    /// What they did to which accounts.
+    /// How the accounts of all rows of the batch stand with them, whether or not the rows were new: who gives
+    /// rows again because the first answer was lost learns what it would have learned from that.
     pub charged: Vec<Charged>,
 }
 
-/// What a batch of rows did to one account.
+/// How an account stands with a batch of rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charged {
     /// Which account.
     pub id: AccountId,
-    /// What those rows cost together that count into its current period, nano-dollars.
-    pub amount_nanos: i64,
-    /// When the first of those was admitted.
+    /// When the first of the rows was admitted that count into its current period.
     pub admitted_ms: i64,
     /// What the current period comes to with them.
     pub spent_nanos: i64,
@@ -35,10 +34,9 @@ pub struct Charged {
 impl Charged {
     /// `None` when none of the rows counts into the current period.
     fn of(id: &AccountId, account: &Account, charges: &[Charge]) -> Option<Self> {
-        let current = charges.iter().filter(|charge| charge.started_ms >= account.period_start_ms);
-        let admitted_ms = current.clone().map(|charge| charge.started_ms).min()?;
-        let amount_nanos = current.map(|charge| charge.spend_nanos).sum();
-        Some(Charged { id: id.clone(), amount_nanos, admitted_ms, spent_nanos: account.spend_nanos })
+        let admitted = charges.iter().map(|charge| charge.started_ms);
+        let admitted_ms = admitted.filter(|admitted_ms| *admitted_ms >= account.period_start_ms).min()?;
+        Some(Charged { id: id.clone(), admitted_ms, spent_nanos: account.spend_nanos })
     }
 }
 
@@ -79,24 +77,25 @@ impl Store {
 }
 
 fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> Result<Appended, StoreError> {
-    let new = insert(session, rows)?;
-    let rows: Vec<&LedgerRow> = rows.iter().filter(|row| new.contains(&row.id)).collect();
-    if rows.is_empty() {
-        return Ok(Appended::default());
-    }
-    let charges = charges(session, &rows)?;
-    let ids: Vec<AccountId> = charges.keys().cloned().collect();
-    let mut accounts = accounts::load(session, &ids)?;
-    let mut charged = Vec::with_capacity(charges.len());
-    for (id, charges) in charges {
+    let ids = insert(session, rows)?;
+    let all: Vec<&LedgerRow> = rows.iter().collect();
+    let new: Vec<&LedgerRow> = rows.iter().filter(|row| ids.contains(&row.id)).collect();
+    let of_all = charges(session, &all)?;
+    let of_new = if new.len() == all.len() { None } else { Some(charges(session, &new)?) };
+    let owners: Vec<AccountId> = of_all.keys().cloned().collect();
+    let mut accounts = accounts::load(session, &owners)?;
+    for (id, charges) in of_new.as_ref().unwrap_or(&of_all) {
         let account = accounts.entry(id.clone()).or_default();
         charges.iter().for_each(|charge| account.charge(calendar, *charge));
-        charged.extend(Charged::of(&id, account, &charges));
     }
-    accounts::save(session, &accounts)?;
-    add_totals(session, &totals_of(rows.iter().copied()))?;
-    know_end_users(session, &rows)?;
-    Ok(Appended { rows: rows.len(), charged })
+    let charged = of_all.iter().filter_map(|(id, charges)| Charged::of(id, accounts.get(id)?, charges));
+    let charged = charged.collect();
+    if !new.is_empty() {
+        accounts::save(session, &accounts)?;
+        add_totals(session, &totals_of(new.iter().copied()))?;
+        know_end_users(session, &new)?;
+    }
+    Ok(Appended { rows: new.len(), charged })
 }
 
 /// Inserts the rows that are not there; answers their ids.

@@ -1,6 +1,7 @@
 //! The accounts of one process, and the one place that takes from them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
@@ -20,6 +21,8 @@ const FORGET_AFTER: i64 = 600_000;
 pub struct Budgets {
     accounts: Shards<State>,
     calendar: Calendar,
+    /// Rows of a former process are on their way into the store.
+    expects_rows: AtomicBool,
 }
 
 /// One account of a request, with what it allows now.
@@ -38,9 +41,6 @@ pub struct Account<'a> {
 pub struct Loaded {
     /// Spent in the current period, by the rows that the store has.
     pub spent: Nanos,
-    /// What rows of this period cost that are not in the store yet (a former process's rows in the spool).
-    /// Looked at for accounts that are new here only; the others know their own rows.
-    pub unstored: Nanos,
     /// When that period began; rows of requests admitted before are none of its.
     pub began_at: UnixMs,
     /// When it ends; `None`: never.
@@ -51,7 +51,16 @@ pub struct Loaded {
 
 /// How many times an account's rows had been stored when the store was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mark(Option<u64>);
+pub struct Mark(u64);
+
+/// What the store says of an account as of one of its commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Committed {
+    /// When the first of those committed rows was admitted that count into the period.
+    pub admitted_at: UnixMs,
+    /// The sum of that period.
+    pub spent: Nanos,
+}
 
 /// How an account stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +76,10 @@ pub struct Standing {
 }
 
 struct State {
+    /// Whether the store has said what was spent. Before that the account only counts what is stored meanwhile.
+    loaded: bool,
+    /// Rows of it are on their way into the store, and nobody knows whether they have arrived.
+    in_doubt: bool,
     stored: Nanos,
     unstored: Nanos,
     reserved: Nanos,
@@ -85,6 +98,26 @@ struct State {
 }
 
 impl State {
+    /// An account of which nothing is known yet.
+    fn unknown(now: UnixMs) -> Self {
+        State {
+            loaded: false,
+            in_doubt: false,
+            stored: Nanos::ZERO,
+            unstored: Nanos::ZERO,
+            reserved: Nanos::ZERO,
+            open: 0,
+            period: 0,
+            began_at: 0,
+            resets_at: None,
+            every: None,
+            soft: None,
+            soft_told: false,
+            confirms: 0,
+            touched: now,
+        }
+    }
+
     fn spent(&self) -> Nanos {
         self.stored.saturating_add(self.unstored)
     }
@@ -116,7 +149,7 @@ impl State {
 impl Budgets {
     /// No accounts yet. Their periods begin on the calendar's marks, which must be the store's too.
     pub fn new(calendar: Calendar) -> Arc<Self> {
-        Arc::new(Budgets { accounts: Shards::default(), calendar })
+        Arc::new(Budgets { calendar, ..Budgets::default() })
     }
 
     /// Holds what a request may cost in every account, or in none. An account must be given once.
@@ -133,7 +166,7 @@ impl Budgets {
         let mut locked = self.accounts.lock_all(accounts.iter().map(|account| account.scope.key()));
         let unknown: SmallVec<[usize; 4]> = (0..)
             .zip(accounts)
-            .filter(|(_, a)| locked.get(a.scope.key()).is_none())
+            .filter(|(_, a)| known(&mut locked, a.scope.key()).is_none())
             .map(|(n, _)| n)
             .collect();
         if !unknown.is_empty() && cost != Cost::Free {
@@ -147,7 +180,7 @@ impl Budgets {
         let mut admitted_at = now;
         for (place, account) in accounts.iter().enumerate() {
             let key = account.scope.key();
-            let Some(state) = locked.get(key) else { continue };
+            let Some(state) = known(&mut locked, key) else { continue };
             state.reserved = state.reserved.saturating_add(amount);
             state.open += 1;
             state.soft = account.soft;
@@ -160,41 +193,43 @@ impl Budgets {
         Ok(Charge { budgets: Arc::clone(self), held, admitted_at })
     }
 
-    /// To be taken before the store is asked what an account has spent.
-    pub fn mark(&self, scope: &ScopeId) -> Mark {
+    /// Says whether rows of a former process have yet to reach the store.
+    pub fn expect_rows(&self, expected: bool) {
+        self.expects_rows.store(expected, Ordering::Release);
+    }
+
+    /// Whether they have; what the store says of an account is too little as long as they are.
+    pub fn expects_rows(&self) -> bool {
+        self.expects_rows.load(Ordering::Acquire)
+    }
+
+    /// To be taken before the store is asked what an account has spent. From here on rows that are stored are
+    /// noticed, also for an account that is new here.
+    pub fn mark(&self, scope: &ScopeId, now: UnixMs) -> Mark {
         let mut locked = self.accounts.lock_all([scope.key()]);
-        Mark(locked.get(scope.key()).map(|state| state.confirms))
+        let state = locked.get_or_insert_with(scope.key(), || State::unknown(now));
+        Mark(state.map_or(0, |state| state.confirms))
     }
 
     /// Brings what the store says: a new account, or a new truth for a known one (spent elsewhere, another
     /// duration). What requests of this process hold and have not stored yet stays.
     ///
-    /// Answers whether it was taken; `false` when rows were stored since the mark: ask the store again.
+    /// Answers whether it was taken; `false` when rows were stored since the mark, or may be in the store without
+    /// anybody knowing: ask the store again.
     pub fn load(&self, scope: &ScopeId, mark: Mark, now: UnixMs, loaded: Loaded) -> bool {
         let mut locked = self.accounts.lock_all([scope.key()]);
-        let Loaded { spent, unstored, began_at, resets_at, every } = loaded;
-        let Some(state) = locked.get(scope.key()) else {
-            let state = State {
-                stored: spent,
-                unstored,
-                reserved: Nanos::ZERO,
-                open: 0,
-                period: 0,
-                began_at,
-                resets_at,
-                every,
-                soft: None,
-                soft_told: false,
-                confirms: 0,
-                touched: now,
-            };
-            locked.get_or_insert_with(scope.key(), || state);
-            return true;
-        };
-        state.roll(&self.calendar, now);
-        if mark != Mark(Some(state.confirms)) {
+        let Loaded { spent, began_at, resets_at, every } = loaded;
+        let Some(state) = locked.get(scope.key()) else { return false };
+        if mark != Mark(state.confirms) || state.in_doubt {
             return false;
         }
+        if !std::mem::replace(&mut state.loaded, true) {
+            (state.stored, state.began_at, state.resets_at, state.every) =
+                (spent, began_at, resets_at, every);
+            state.touched = now;
+            return true;
+        }
+        state.roll(&self.calendar, now);
         // The store may not have noticed yet that a period is over; then its sum is of the one before.
         if resets_at.is_none_or(|resets_at| resets_at > now) {
             state.stored = spent;
@@ -204,30 +239,36 @@ impl Budgets {
         true
     }
 
-    /// The store has committed rows that cost `amount` together, of requests admitted at `admitted_at` or
-    /// later in the same period. `spent_after` is the sum of that period as of that very commit, so that
-    /// nothing counts twice if the sum was loaded between the commit and this call. To be called in the order
-    /// of the commits.
-    pub fn confirm(&self, scope: &ScopeId, admitted_at: UnixMs, amount: Nanos, spent_after: Nanos) {
-        let mut locked = self.accounts.lock_all([scope.key()]);
-        let Some(state) = locked.get(scope.key()) else { return };
-        state.confirms += 1;
-        if admitted_at < state.began_at {
-            return;
+    /// Rows that were counted here are given to the store now. Until [`Budgets::confirm`] nobody knows whether the
+    /// store's answers count them, so none is taken.
+    pub fn storing(&self, account: u128) {
+        if let Some(state) = self.accounts.lock_all([account]).get(account) {
+            state.in_doubt = true;
         }
-        // Rows of a former process may be none of those that this account has counted.
-        state.unstored = state.unstored.saturating_sub(amount).max(Nanos::ZERO);
-        state.stored = spent_after;
     }
 
-    /// Begins a new period now, by an operator's wish; resets go on as planned. The store must count rows
-    /// admitted before `now` into the period that is over, too.
-    pub fn reset(&self, scope: &ScopeId, now: UnixMs) {
-        let mut locked = self.accounts.lock_all([scope.key()]);
-        if let Some(state) = locked.get(scope.key()) {
-            state.roll(&self.calendar, now);
-            // After every request that was admitted in this very millisecond.
-            state.begin(now.max(state.began_at).saturating_add(1));
+    /// The store has rows: what it says as of that commit, and those of the rows that were counted in this account
+    /// here ([`Charge::accounts`]), by admission and cost. To be called in the order of the commits, once for each
+    /// row, however often the row had to be given to the store.
+    pub fn confirm(&self, account: u128, committed: Option<Committed>, counted: &[(UnixMs, Nanos)]) {
+        let mut locked = self.accounts.lock_all([account]);
+        let Some(state) = locked.get(account) else { return };
+        state.confirms += 1;
+        state.in_doubt = false;
+        if !state.loaded {
+            return;
+        }
+        for (_, amount) in counted.iter().filter(|(admitted_at, _)| *admitted_at >= state.began_at) {
+            state.unstored = state.unstored.saturating_sub(*amount);
+        }
+        if let Some(committed) = committed.filter(|committed| committed.admitted_at >= state.began_at) {
+            state.stored = committed.spent;
+        }
+    }
+
+    /// Somebody has changed the account in the store: what was asked before is old.
+    pub fn changed(&self, scope: &ScopeId) {
+        if let Some(state) = self.accounts.lock_all([scope.key()]).get(scope.key()) {
             state.confirms += 1;
         }
     }
@@ -235,7 +276,7 @@ impl Budgets {
     /// How an account stands; `None` while it is not loaded.
     pub fn peek(&self, scope: &ScopeId, now: UnixMs) -> Option<Standing> {
         let mut locked = self.accounts.lock_all([scope.key()]);
-        let state = locked.get(scope.key())?;
+        let state = known(&mut locked, scope.key())?;
         state.roll(&self.calendar, now);
         Some(state.standing())
     }
@@ -281,6 +322,11 @@ impl Budgets {
     }
 }
 
+/// An account of which the store has told.
+fn known<'a>(locked: &'a mut Locked<'_, State>, key: u128) -> Option<&'a mut State> {
+    locked.get(key).filter(|state| state.loaded)
+}
+
 /// The account that is hardest in the way of a request, if any is.
 fn hardest(
     locked: &mut Locked<'_, State>,
@@ -291,7 +337,7 @@ fn hardest(
 ) -> Option<Exceeded> {
     let mut hardest: Option<Exceeded> = None;
     for account in accounts {
-        let Some(state) = locked.get(account.scope.key()) else { continue };
+        let Some(state) = known(locked, account.scope.key()) else { continue };
         state.roll(calendar, now);
         let Some(max) = account.max else { continue };
         let Some(why) = judge(state.spent(), state.reserved, max, cost) else { continue };

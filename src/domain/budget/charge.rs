@@ -40,6 +40,12 @@ impl Charge {
         self.admitted_at
     }
 
+    /// The accounts ([`ScopeId::key`](crate::domain::scope::ScopeId::key)) that will count what the request costs. Its
+    /// ledger row names them, so that they learn when the store has it.
+    pub fn accounts(&self) -> impl Iterator<Item = u128> {
+        self.held.iter().map(|held| held.key)
+    }
+
     /// Replaces what is held by what the request has cost. Its ledger row must be on its way by then, or the
     /// account would count money that no row tells of. The answer names soft budgets that were passed.
     pub fn settle(mut self, actual: Nanos) -> SmallVec<[Crossing; 1]> {

@@ -4,12 +4,19 @@
 //!
 //! `spent = stored + unstored`: what the store says of the current period, and what requests of this process
 //! have cost whose ledger rows the store does not have yet. A row counts as spent from the moment its request
-//! is settled, wherever the row is by then. Three calls keep the sum exact:
+//! is settled, wherever the row is by then, and once. Four calls keep the sum exact:
 //!
 //! - [`Budgets::load`] brings what the store says. It wants a [`Mark`] that was taken before the store was
-//!   asked and does nothing if rows were stored meanwhile, so an old answer never overwrites a newer one.
-//! - [`Charge::settle`] adds to `unstored`.
-//! - [`Budgets::confirm`] moves what the store has committed from `unstored` to `stored`.
+//!   asked and does nothing if rows were stored meanwhile, so an old answer never overwrites a newer one; for an
+//!   account that is new here, too.
+//! - [`Charge::settle`] adds to `unstored`. The row names the accounts that counted it ([`Charge::accounts`]).
+//! - [`Budgets::storing`] says that rows are given to the store. Until it is known what became of them (a
+//!   connection may be lost with the answer) no answer of the store is taken: it may count them or not.
+//! - [`Budgets::confirm`] moves what the store has from `unstored` to `stored`: only rows that were counted here,
+//!   and these once, even if the store had them since an attempt whose end nobody heard of.
+//!
+//! Rows that a former process has left count as soon as they are stored; whoever loads accounts waits for that
+//! ([`Budgets::expects_rows`]).
 //!
 //! A row belongs to the period in which its request was admitted ([`Charge::admitted_at`]): whoever adds up
 //! rows (the store's totals, an audit) has to use that moment, and the sums agree.
@@ -41,9 +48,11 @@ mod charge;
 mod exceeded;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod races;
 
 pub use crate::base::money::Nanos;
-pub use budgets::{Account, Budgets, Loaded, Mark, Standing};
+pub use budgets::{Account, Budgets, Committed, Loaded, Mark, Standing};
 pub use charge::{Charge, Crossing};
 pub use exceeded::{Exceeded, Refused, Why};
 

@@ -7,6 +7,7 @@ use crate::store::{Store, StoreErrorKind, StoreOptions};
 
 on_every_store!(
     a_row_counts_once_however_often_it_comes,
+    rows_given_again_are_answered_as_at_first,
     rows_count_into_the_period_of_their_admission,
     resets_that_are_due_are_written,
     further_windows_are_charged,
@@ -43,6 +44,20 @@ async fn a_row_counts_once_however_often_it_comes(case: Case) {
     let foreign = LedgerRow { id: "chatcmpl-1".into(), ..row("h1", NOW, 1) };
     assert_eq!(store.append(vec![foreign]).await.unwrap_err().kind, StoreErrorKind::Invalid);
     assert_eq!(store.append(Vec::new()).await.unwrap().rows, 0);
+}
+
+/// The first answer was lost: the second attempt tells the same, and charges nothing.
+async fn rows_given_again_are_answered_as_at_first(case: Case) {
+    let store = &case.store;
+    let rows: Vec<LedgerRow> = (0..5).map(|n| row("h1", NOW + n, 10)).collect();
+    let first = store.append(rows.clone()).await.unwrap();
+    let again = store.append(rows.clone()).await.unwrap();
+    assert_eq!((first.rows, again.rows), (5, 0));
+    assert!(first.charged.iter().any(|charged| charged.id == AccountId::new(AccountKind::Key, "h1")));
+    assert_eq!(again.charged, first.charged);
+    let more = store.append(rows.into_iter().chain([row("h1", NOW + 9, 3)]).collect()).await.unwrap();
+    assert!(more.charged.iter().all(|charged| charged.spent_nanos == 53), "{more:?}");
+    assert_eq!(account(store, AccountKind::Key, "h1").await.spend_nanos, 53);
 }
 
 async fn rows_count_into_the_period_of_their_admission(case: Case) {
