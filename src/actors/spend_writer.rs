@@ -23,7 +23,7 @@ use crate::store::{Store, StoreErrorKind};
 /// How many rows one transaction takes.
 const MOST_ROWS: usize = 2_000;
 /// And how many bytes.
-const MOST_BYTES: usize = 8 << 20;
+const MOST_BYTES: usize = 2 << 20;
 /// How often it looks whether budget periods are over.
 const RESETS: Duration = Duration::from_secs(10);
 /// The first pause after the store has refused.
@@ -75,7 +75,7 @@ impl Desk {
         let mut confirmed = Confirmed::of(&batch);
         confirmed.accounts().for_each(|account| self.0.budgets.storing(account));
         if !batch.is_empty() {
-            self.store(rows(&batch), &mut confirmed).await?;
+            self.store(&batch, &mut confirmed).await?;
         }
         // Both or none: rows that are told of as stored do not come again.
         confirmed.tell(&self.0.budgets);
@@ -85,11 +85,13 @@ impl Desk {
         Ok(more)
     }
 
-    async fn store(&self, rows: Vec<LedgerRow>, confirmed: &mut Confirmed) -> Result<(), String> {
-        match self.0.store.append(rows.clone()).await {
+    async fn store(&self, batch: &Batch, confirmed: &mut Confirmed) -> Result<(), String> {
+        match self.0.store.append(rows(batch)).await {
             Ok(appended) => confirmed.add(&appended.charged),
             // One row that makes no sense must not stop the others; everything else is the store's trouble.
-            Err(error) if error.kind == StoreErrorKind::Invalid => self.one_by_one(rows, confirmed).await?,
+            Err(error) if error.kind == StoreErrorKind::Invalid => {
+                self.one_by_one(rows(batch), confirmed).await?;
+            }
             Err(error) => return Err(error.to_string()),
         }
         Ok(())
