@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::accounts::{self, Carrier, Ledger};
 use super::cli::{Cli, Command};
-use super::{audit, banner, generate_key, models, remember, server, shutdown, watch};
+use super::{audit, banner, generate_key, import_litellm, models, remember, server, shutdown, watch};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -77,8 +77,10 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
         banner::say_report(&report);
         StartError::Config
     })?;
-    if cli.command == Some(Command::Audit) {
-        return audit::run(&loaded.config).await;
+    match &cli.command {
+        Some(Command::Audit) => return audit::run(&loaded.config).await,
+        Some(Command::ImportLitellm(asked)) => return import_litellm::run(asked, loaded.config).await,
+        None => {}
     }
     let config = Arc::new(loaded.config);
     install_log(&cli, &config);

@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+
+use crate::base::secret::Secret;
 
 /// An LLM gateway: one OpenAI-compatible address in front of many providers.
 #[derive(Debug, Clone, Parser)]
@@ -116,11 +118,45 @@ pub struct Cli {
 }
 
 /// What the program can do beside serving.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Command {
     /// Add up every total again from the ledger's rows, print what does not agree, and exit with 0 when
     /// everything does, else with 1.
     Audit,
+
+    /// Take keys, users, teams, budgets and what was spent over from a LiteLLM proxy's database. Without --apply it
+    /// only says what it would do. Exits with 0 when all of it is (or would be) here as it is there, with 3 when
+    /// rows were kept because they differ or were left out, with 1 when it could not be done.
+    ImportLitellm(ImportLitellm),
+}
+
+/// What to take over from where, and how.
+#[derive(Debug, Clone, Args)]
+pub struct ImportLitellm {
+    /// LiteLLM's PostgreSQL database (postgresql://user:password@host/name); it is only read, and may be in use.
+    #[arg(long, env = "LITELLM_DATABASE_URL", hide_env_values = true, value_name = "URL", value_parser = secret)]
+    pub from: Secret,
+
+    /// The database to fill, instead of the one that --config names.
+    #[arg(long, value_name = "URL", value_parser = secret)]
+    pub to: Option<Secret>,
+
+    /// Also take the request log, without prompts and answers.
+    #[arg(long, alias = "with_spend_logs")]
+    pub with_spend_logs: bool,
+
+    /// Replace rows that are here already and differ.
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Write it down; without this nothing is changed.
+    #[arg(long)]
+    pub apply: bool,
+}
+
+/// A text that is never shown.
+fn secret(text: &str) -> Result<Secret, String> {
+    if text.trim().is_empty() { Err("a URL is missing".to_string()) } else { Ok(Secret::new(text)) }
 }
 
 /// An IP address, or a host name that stands for one (`localhost`).
@@ -176,7 +212,14 @@ mod tests {
         assert_eq!((cli.generate_key, cli.user_id.as_deref()), (true, Some("user1")));
         assert!(Cli::try_parse_from(["stagedoor", "--generate_key"]).is_err());
         let audit = Cli::try_parse_from(["s", "audit", "--config", "c.yaml"]).unwrap();
-        assert_eq!((audit.command, audit.config), (Some(Command::Audit), Some("c.yaml".into())));
+        assert!(matches!(audit.command, Some(Command::Audit)));
+        assert_eq!(audit.config, Some("c.yaml".into()));
+        let import =
+            ["s", "import-litellm", "--from", "postgresql://u:hunter2@h/d", "--to", "sqlite:///x.db"];
+        let import = Cli::try_parse_from(import).unwrap();
+        assert!(!format!("{import:?}").contains("hunter2"));
+        assert!(matches!(import.command, Some(Command::ImportLitellm(asked)) if !asked.apply));
+        assert!(Cli::try_parse_from(["s", "import-litellm", "--from", ""]).is_err());
         let half = ["stagedoor", "--ssl_keyfile_path", "k.pem"];
         assert!(Cli::try_parse_from(half).unwrap_err().to_string().contains("ssl_certfile_path"));
     }

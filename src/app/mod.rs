@@ -6,6 +6,7 @@ pub mod banner;
 pub mod boot;
 pub mod cli;
 pub mod generate_key;
+pub mod import_litellm;
 pub mod models;
 pub mod remember;
 pub mod server;

@@ -11,6 +11,7 @@ pub mod call;
 pub mod caller;
 pub mod changes;
 pub mod fail;
+pub mod import;
 pub mod keys;
 pub mod settings;
 pub mod show;

@@ -48,6 +48,15 @@ impl Store {
     /// # Errors
     /// `Invalid` when an id is none of ours; when the database is not there.
     pub async fn append(&self, rows: Vec<LedgerRow>) -> Result<Appended, StoreError> {
+        self.append_by(rows, write).await
+    }
+
+    /// Prepares rows and what they need, and has them written in one transaction.
+    pub(super) async fn append_by<T: Send + 'static>(
+        &self,
+        rows: Vec<LedgerRow>,
+        write: fn(&mut dyn Session, &[LedgerRow], &Calendar) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         if rows.iter().any(|row| id_ms(&row.id).is_none()) {
             return Err(StoreError::invalid("a ledger row has an id that was not made here"));
         }
@@ -62,17 +71,13 @@ impl Store {
             parts::ensure(session, &new)?;
             write(session, &rows, &calendar)
         });
-        match written.await {
-            Ok(appended) => {
-                known.remember(&made);
-                Ok(appended)
-            }
-            Err(error) => {
-                // A part may have been dropped by another replica meanwhile.
-                known.forget();
-                Err(error)
-            }
+        let written = written.await;
+        match &written {
+            Ok(_) => known.remember(&made),
+            // A part may have been dropped by another replica meanwhile.
+            Err(_) => known.forget(),
         }
+        written
     }
 }
 
@@ -99,7 +104,7 @@ fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> 
 }
 
 /// Inserts the rows that are not there; answers their ids.
-fn insert(session: &mut dyn Session, rows: &[LedgerRow]) -> Result<HashSet<String>, StoreError> {
+pub(super) fn insert(session: &mut dyn Session, rows: &[LedgerRow]) -> Result<HashSet<String>, StoreError> {
     let mut new = HashSet::new();
     for piece in pieces(rows) {
         let sql = format!(
@@ -157,7 +162,7 @@ pub(super) fn charges(
     Ok(charges)
 }
 
-fn add_totals(session: &mut dyn Session, totals: &[Total]) -> Result<(), StoreError> {
+pub(super) fn add_totals(session: &mut dyn Session, totals: &[Total]) -> Result<(), StoreError> {
     const WIDTH: usize = 8 + Sums::LEN;
     for piece in pieces(totals) {
         let sql = format!(
@@ -192,7 +197,7 @@ fn add_totals(session: &mut dyn Session, totals: &[Total]) -> Result<(), StoreEr
     Ok(())
 }
 
-fn know_end_users(session: &mut dyn Session, rows: &[&LedgerRow]) -> Result<(), StoreError> {
+pub(super) fn know_end_users(session: &mut dyn Session, rows: &[&LedgerRow]) -> Result<(), StoreError> {
     let first: BTreeMap<&str, i64> = rows
         .iter()
         .filter(|row| !row.end_user.is_empty())

@@ -1,13 +1,13 @@
 //! Adds everything up again from the rows, and tells what does not agree. Nothing ever should not.
 //!
 //! An account's spend is what its rows since the beginning of its period cost, what left the ledger of them, and
-//! what people set by hand; its total is all rows, and all that left. The totals of a day are the rows of that
-//! day, for days from which none has left.
+//! what people set by hand or brought along from another gateway; its total is all rows, all that left, and what was
+//! brought along. The totals of a day are the rows of that day, for days from which none has left.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::session::{Access, Session};
-use super::{Store, StoreError, accounts, append, retention};
+use super::{Store, StoreError, accounts, append, openings, retention};
 use crate::domain::ledger::{Account, AccountId, AccountKind, LedgerRow, Sums, day_of};
 
 /// Rows that are read at once.
@@ -62,6 +62,7 @@ fn audit(session: &mut dyn Session) -> Result<(u64, Vec<Difference>), StoreError
     }
     let ids: Vec<AccountId> = accounts.keys().cloned().collect();
     let folded = retention::load(session, &ids)?;
+    let openings = openings::load(session, &ids)?;
     let mut found = Vec::new();
     for (id, account) in &accounts {
         let folded = folded.get(id).copied().unwrap_or_default();
@@ -75,7 +76,8 @@ fn audit(session: &mut dyn Session) -> Result<(u64, Vec<Difference>), StoreError
         compare("spend", account.spend_nanos, spend + of_period + account.adjust_nanos);
         // A window's total begins when the window does.
         if !matches!(id.kind, AccountKind::KeyWindow | AccountKind::TeamWindow) {
-            compare("total", account.total_nanos, total + folded.total);
+            let brought = openings.get(id).map_or(0, |opening| opening.total);
+            compare("total", account.total_nanos, total + folded.total + brought);
         }
     }
     let lost = counted.accounts.iter().filter(|(_, (_, total))| *total != 0);

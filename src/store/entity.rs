@@ -251,7 +251,7 @@ fn row_of<E: Entity>(session: &mut dyn Session, row: &mut E, now_ms: i64) -> Res
     Ok(values)
 }
 
-fn check<E: Entity>(row: &E) -> Result<(), StoreError> {
+pub(super) fn check<E: Entity>(row: &E) -> Result<(), StoreError> {
     let (id, part) = row.id();
     let bad = |name: &str| name.len() > LONGEST_NAME || name.chars().any(char::is_control);
     if id.is_empty() || bad(id) || bad(part) {
@@ -263,7 +263,7 @@ fn check<E: Entity>(row: &E) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn account_of<E: Entity>(row: &E) -> Option<AccountId> {
+pub(super) fn account_of<E: Entity>(row: &E) -> Option<AccountId> {
     let (id, part) = row.id();
     E::KIND.map(|kind| AccountId::pair(kind, id, part))
 }

@@ -117,6 +117,11 @@ fn replace(
         session.execute(sql, parameters.get(..2).unwrap_or_default())?;
         let sql = "UPDATE stagedoor_accounts SET owner = $2 WHERE kind = $1 AND owner = $3";
         session.execute(sql, &parameters)?;
+        // What stands for rows that are not here follows the account.
+        for table in ["stagedoor_folded", "stagedoor_openings"] {
+            let sql = format!("UPDATE {table} SET owner = $2 WHERE kind = $1 AND owner = $3");
+            session.execute(&sql, &parameters)?;
+        }
     }
     // Earlier hashes lead to the newest one, too, and end no later than they did.
     let sql = "UPDATE stagedoor_retired_keys SET key_hash = $1 WHERE key_hash = $2";

@@ -26,6 +26,11 @@ const SCRIPTS: &[Script] = &[
         sqlite: include_str!("../../cluster/sqlite/0002_ledger.sql"),
         postgres: include_str!("../../cluster/postgres/0002_ledger.sql"),
     },
+    Script {
+        number: 3,
+        sqlite: include_str!("../../cluster/sqlite/0003_openings.sql"),
+        postgres: include_str!("../../cluster/postgres/0003_openings.sql"),
+    },
 ];
 
 /// Runs what is missing. The caller has begun a transaction and commits it.

@@ -1,8 +1,8 @@
 //! PostgreSQL: a small pool of connections on a runtime of its own, so that no worker ever waits for a socket of
 //! the database, and a database that is slow or gone costs its callers their deadline and nobody else anything.
 
-mod session;
-mod tls;
+pub(super) mod session;
+pub(super) mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +19,10 @@ use super::url::PostgresTarget;
 use super::{Access, Job, Session, StoreError};
 
 /// How long connecting may take.
-const CONNECT: Duration = Duration::from_secs(5);
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
 
 /// After so long without an answer to its packets a connection counts as lost.
-const SILENT: Duration = Duration::from_secs(10);
+pub(super) const SILENT: Duration = Duration::from_secs(10);
 
 /// How often a change is begun again after another transaction was in its way.
 const TRIES: u32 = 5;

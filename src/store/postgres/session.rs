@@ -167,7 +167,7 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
+pub(in crate::store) fn row(row: &tokio_postgres::Row) -> Result<Row, StoreError> {
     let read = |place: usize| -> Result<Value, tokio_postgres::Error> {
         let type_ = row.columns().get(place).map(tokio_postgres::Column::type_);
         Ok(match type_ {
@@ -200,7 +200,7 @@ fn told(cause: &tokio_postgres::Error) -> StoreError {
 }
 
 /// An error with the causes behind it; the driver's own text is only `db error` or `error connecting`.
-pub(super) fn chain(cause: &tokio_postgres::Error) -> String {
+pub(in crate::store) fn chain(cause: &tokio_postgres::Error) -> String {
     if let Some(said) = cause.as_db_error() {
         return said.message().to_string();
     }

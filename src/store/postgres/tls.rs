@@ -15,7 +15,7 @@ use super::super::StoreError;
 use super::super::url::{PostgresTarget, SslMode};
 
 /// What the driver makes its connections with.
-pub(super) fn connector(target: &PostgresTarget) -> Result<MakeRustlsConnect, StoreError> {
+pub(in crate::store) fn connector(target: &PostgresTarget) -> Result<MakeRustlsConnect, StoreError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder =
         ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();

@@ -4,6 +4,7 @@ mod command_line;
 mod governed;
 mod keys;
 mod models;
+mod moving;
 #[path = "../../support/postgres.rs"]
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 mod postgres;
