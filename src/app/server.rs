@@ -22,14 +22,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::accounts::Ledger;
-use super::boot::StartError;
+use super::boot::{StartError, process_env};
 use super::cli::Cli;
 use crate::actors::keeper::Kept;
 use crate::actors::router::Router;
 use crate::gateway::books::Books;
 use crate::gateway::pipeline::{Gateway, Shared};
 use crate::gateway::settle::Telemetry;
-use crate::http::{front, routes};
+use crate::http::{docs, front, routes};
 use crate::manage::Manage;
 use crate::spool::Spool;
 use crate::telemetry::names;
@@ -82,10 +82,11 @@ pub fn start(
     let (shared, manage) = (shared.clone(), manage.clone());
     let (spool, keeps_master) = (ledger.spool.clone(), ledger.keeps_master);
     let next = Arc::new(AtomicUsize::new(0));
+    let page = documentation(&process_env);
     let app = move || {
         let gateway = worker(&shared, &tls, books(&shared, spool.as_ref(), keeps_master, &next));
         let app = App::new().app_data(Data::new(Rc::clone(&gateway))).app_data(Data::new(manage.clone()));
-        let app = app.configure(routes::configure);
+        let app = app.configure(|config| routes::configure(config, page.as_deref()));
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
         front::before(map_config(app, |()| AppConfig::default()), gateway)
     };
@@ -121,6 +122,15 @@ where
                 tracing::debug!(%cause, "TCP_NODELAY was refused");
             }
         })
+}
+
+/// Where the documentation's page is: `DOCS_URL`, or `/docs`; nowhere with `NO_DOCS`.
+fn documentation(env: &dyn Fn(&str) -> Option<String>) -> Option<String> {
+    if env("NO_DOCS").is_some_and(|off| off.eq_ignore_ascii_case("true")) {
+        return None;
+    }
+    let said = env("DOCS_URL").filter(|path| path.starts_with('/') && !path.contains(['{', '}']));
+    Some(said.unwrap_or_else(|| docs::PATH.to_string()))
 }
 
 fn listen(address: SocketAddr) -> std::io::Result<std::net::TcpListener> {

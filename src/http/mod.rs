@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod auth;
 pub mod data;
+pub mod docs;
 pub mod front;
 pub mod health;
 pub mod inbound;

@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, guard};
 
 use super::data::{self, Asked};
-use super::{admin, health, inbound, limits, metrics, models, reply};
+use super::{admin, docs, health, inbound, limits, metrics, models, reply};
 use crate::base::clock::Turns;
 use crate::base::error::{Error, Kind};
 use crate::gateway::pipeline::Gateway;
@@ -16,32 +16,65 @@ use crate::wire::endpoint::Endpoint;
 const PREFIXES: [&str; 5] =
     ["/v1", "", "/openai/v1", "/openai/deployments/{model:.+}", "/engines/{model:.+}"];
 
-/// Registers all routes. Most requests to the data plane go a shorter way: [`super::front`].
-pub fn configure(config: &mut ServiceConfig) {
+/// A path that is read with GET (and HEAD), and what answers.
+pub struct ReadRoute {
+    /// The path.
+    pub path: &'static str,
+    make: fn() -> Route,
+}
+
+const fn one(path: &'static str, make: fn() -> Route) -> ReadRoute {
+    ReadRoute { path, make }
+}
+
+/// Every path that is only read and is no management route. Each has its entry in `src/http/docs/areas/service.rs`.
+pub const READS: &[ReadRoute] = &[
+    one("/v1/models", || read().to(models::list)),
+    one("/v1/models/{id:.+}", || read().to(models::one)),
+    one("/models", || read().to(models::list)),
+    one("/models/{id:.+}", || read().to(models::one)),
+    one("/v1/limits", || read().to(limits::limits)),
+    one("/limits", || read().to(limits::limits)),
+    one("/health", || read().to(health::health)),
+    one("/health/liveliness", || read().to(health::liveness)),
+    one("/health/liveness", || read().to(health::liveness)),
+    one("/health/readiness", || read().to(health::readiness)),
+    one("/health/readiness/details", || read().to(health::readiness_details)),
+    one("/metrics", || read().to(metrics::metrics)),
+    one("/metrics/", || read().to(metrics::metrics)),
+    one("/openapi.json", || read().to(docs::openapi)),
+];
+
+/// The paths of an endpoint of the data plane.
+pub fn data_paths(endpoint: Endpoint) -> Vec<String> {
+    let mut paths: Vec<String> =
+        PREFIXES.iter().map(|prefix| format!("{prefix}/{}", endpoint.path())).collect();
+    if endpoint == Endpoint::Rerank {
+        paths.push("/v2/rerank".to_string());
+    }
+    paths
+}
+
+/// Registers all routes; `page` is where the documentation's page is, if it is to be there. Most requests to the data
+/// plane go a shorter way: [`super::front`].
+pub fn configure(config: &mut ServiceConfig, page: Option<&str>) {
     for endpoint in Endpoint::ALL {
-        for prefix in PREFIXES {
-            data_route(config, &format!("{prefix}/{}", endpoint.path()), endpoint);
+        for path in data_paths(endpoint) {
+            data_route(config, &path, endpoint);
         }
     }
-    data_route(config, "/v2/rerank", Endpoint::Rerank);
-    for prefix in ["/v1", ""] {
-        get(config, &format!("{prefix}/models"), || read().to(models::list));
-        get(config, &format!("{prefix}/models/{{id:.+}}"), || read().to(models::one));
+    for route in READS {
+        get(config, route.path, route.make);
     }
-    for path in ["/v1/limits", "/limits"] {
-        get(config, path, || read().to(limits::limits));
-    }
-    get(config, "/health", || read().to(health::health));
-    for path in ["/health/liveliness", "/health/liveness"] {
-        get(config, path, || read().to(health::liveness));
-    }
-    get(config, "/health/readiness", || read().to(health::readiness));
-    get(config, "/health/readiness/details", || read().to(health::readiness_details));
-    for path in ["/metrics", "/metrics/"] {
-        get(config, path, || read().to(metrics::metrics));
+    if let Some(path) = page {
+        get(config, path, || read().to(docs::docs));
     }
     admin::configure(config, || web::to(wrong_method));
-    get(config, "/", || read().to(health::hello));
+    if page != Some("/") {
+        let root: fn() -> Route =
+            if page.is_some() { || read().to(docs::root) } else { || read().to(health::hello) };
+        get(config, "/", root);
+    }
     config.default_service(web::to(unknown));
 }
 

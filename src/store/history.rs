@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::append::{add_totals, charges, insert, know_end_users};
 use super::openings::{self, Opening};
-use super::session::{Session, pieces, tuples};
+use super::session::{Session, pieces};
 use super::{Store, StoreError, Value, accounts};
 use crate::domain::keys::reset::Calendar;
 use crate::domain::ledger::{AccountId, LedgerRow, day_of, id_ms, totals_of};
@@ -28,9 +28,13 @@ impl Store {
         self.read(move |session| {
             let mut known = HashSet::new();
             for piece in pieces(&ids) {
+                // PostgreSQL takes bare parameters of a list for texts.
+                let wanted: Vec<String> = (0..piece.len())
+                    .map(|place| format!("(CAST(${} AS BIGINT), ${})", place * 2 + 1, place * 2 + 2))
+                    .collect();
                 let sql = format!(
                     "SELECT id FROM stagedoor_ledger WHERE (day, id) IN (VALUES {})",
-                    tuples(piece.len(), 2)
+                    wanted.join(", ")
                 );
                 let places = piece
                     .iter()

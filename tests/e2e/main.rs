@@ -6,6 +6,7 @@ mod bad_input;
 mod canary;
 mod connections;
 mod cooldown;
+mod docs;
 mod endpoints;
 mod errors;
 mod fallbacks;

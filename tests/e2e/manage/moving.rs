@@ -92,11 +92,13 @@ async fn moves_in(to: &str, with_logs: bool) {
     } else {
         assert!(dry.contains("2501 rows of the request log: --with-spend-logs"), "{dry}");
     }
+    let (_, dry) = imported(&from, to, logs);
     let (_, second) = imported(&from, to, &apply);
     assert!(second.contains("There is nothing to do"), "{second}");
     assert_eq!(line(&second, "keys"), [0, 6, 0, 0, 1], "{second}");
     if with_logs {
         assert_eq!(line(&second, "spend logs"), [0, 2501, 0, 0, 0], "{second}");
+        assert_eq!(line(&dry, "spend logs"), [0, 2501, 0, 0, 0], "{dry}");
     }
 
     let provider = FakeProvider::start().await;

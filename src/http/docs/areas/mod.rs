@@ -1,0 +1,26 @@
+//! What each route takes and answers, area by area.
+
+mod common;
+mod keys;
+mod money;
+mod organizations;
+mod service;
+mod spend;
+mod teams;
+mod users;
+
+use super::shapes::Area;
+
+/// All areas but the data plane, in the order in which they are shown.
+pub const ALL: &[Area] = &[
+    service::READ,
+    keys::AREA,
+    users::AREA,
+    teams::AREA,
+    money::BUDGETS,
+    money::CUSTOMERS,
+    organizations::AREA,
+    organizations::TAGS,
+    spend::AREA,
+    service::PUBLIC,
+];
