@@ -11,7 +11,7 @@ use super::openings::{self, Opening};
 use super::session::{Access, Session};
 use super::{Store, StoreError, Value, accounts};
 use crate::domain::keys::reset::Calendar;
-use crate::domain::ledger::{Account, AccountId};
+use crate::domain::ledger::{Account, AccountId, AccountKind};
 
 /// What says who wrote a row down and when, not what it is.
 const BESIDE: [&str; 4] = ["created_at_ms", "updated_at_ms", "updated_by", "settings_updated_at_ms"];
@@ -145,6 +145,9 @@ fn take<E: Entity>(
     }
     let (id, part) = taken.row.id();
     let Some(found) = entity::get::<E>(session, id, part)? else {
+        if is_deleted_key::<E>(session, id)? {
+            return Ok(Outcome::LeftOut("it was deleted or replaced here".to_string()));
+        }
         if how.apply {
             make(session, taken, how.as_of_ms, calendar)?;
         }
@@ -175,6 +178,15 @@ fn elsewhere<E: Entity>(session: &mut dyn Session, taken: &Taken<E>) -> Result<O
     let sql = format!("SELECT 1 FROM {} WHERE {column} = $1 AND id <> $2", E::TABLE);
     let others = session.first(&sql, &[Value::from(value), taken.row.id().0.into()])?;
     Ok(others.map(|_| format!("its {column} belongs to another {} here", E::NAME)))
+}
+
+/// Whether this is a key that was deleted or replaced here: its text must not work again.
+fn is_deleted_key<E: Entity>(session: &mut dyn Session, id: &str) -> Result<bool, StoreError> {
+    if E::KIND != Some(AccountKind::Key) {
+        return Ok(false);
+    }
+    let sql = "SELECT 1 FROM stagedoor_deleted_keys WHERE id = $1";
+    Ok(session.first(sql, &[id.into()])?.is_some())
 }
 
 fn make<E: Entity>(

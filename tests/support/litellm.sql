@@ -28,7 +28,7 @@ CREATE TABLE "LiteLLM_UserTable" (
     "model_max_budget" JSONB NOT NULL DEFAULT '{}', "created_at" TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP,
     "updated_at" TIMESTAMP(3) DEFAULT CURRENT_TIMESTAMP
 );
-CREATE TABLE "LiteLLM_ModelTable" ("id" SERIAL PRIMARY KEY, "aliases" JSONB);
+CREATE TABLE "LiteLLM_ModelTable" ("id" SERIAL PRIMARY KEY, "aliases" JSONB, "created_by" TEXT NOT NULL, "updated_by" TEXT NOT NULL);
 CREATE TABLE "LiteLLM_TeamTable" (
     "team_id" TEXT PRIMARY KEY, "team_alias" TEXT, "organization_id" TEXT, "admins" TEXT[], "members" TEXT[],
     "members_with_roles" JSONB NOT NULL DEFAULT '{}', "metadata" JSONB NOT NULL DEFAULT '{}',
@@ -70,10 +70,13 @@ CREATE TABLE "LiteLLM_DeprecatedVerificationToken" (
 );
 CREATE TABLE "LiteLLM_BudgetWindowSpend" (
     "entity_type" TEXT NOT NULL, "entity_id" TEXT NOT NULL, "window_duration" TEXT NOT NULL,
-    "window_start" TIMESTAMP(3) NOT NULL, "spend" DOUBLE PRECISION NOT NULL DEFAULT 0.0,
+    "window_start" TIMESTAMP(3) NOT NULL, "spend" DOUBLE PRECISION NOT NULL DEFAULT 0.0, "updated_at" TIMESTAMP(3) NOT NULL,
     PRIMARY KEY ("entity_type", "entity_id", "window_duration")
 );
-CREATE TABLE "LiteLLM_ProxyModelTable" ("model_id" TEXT PRIMARY KEY, "model_name" TEXT NOT NULL);
+CREATE TABLE "LiteLLM_ProxyModelTable" (
+    "model_id" TEXT PRIMARY KEY, "model_name" TEXT NOT NULL, "litellm_params" JSONB NOT NULL, "created_by" TEXT NOT NULL,
+    "updated_by" TEXT NOT NULL
+);
 CREATE TABLE "LiteLLM_SpendLogs" (
     "request_id" TEXT PRIMARY KEY, "call_type" TEXT NOT NULL, "api_key" TEXT NOT NULL DEFAULT '',
     "spend" DOUBLE PRECISION NOT NULL DEFAULT 0.0, "total_tokens" INTEGER NOT NULL DEFAULT 0,
@@ -92,20 +95,21 @@ VALUES ('b-member', 5.0, NULL, '30d', date_trunc('month', now() AT TIME ZONE 'UT
        ('b-customer', 0.5, 7, NULL, NULL, 'admin', 'admin'), ('b-org', 1000, NULL, NULL, NULL, 'admin', 'admin');
 INSERT INTO "LiteLLM_OrganizationTable" ("organization_id", "organization_alias", "budget_id", "models", "spend", "created_by", "updated_by")
 VALUES ('org1', 'Research', 'b-org', '{}', 3.75, 'admin', 'admin');
-INSERT INTO "LiteLLM_OrganizationMembership" ("user_id", "organization_id", "user_role", "spend") VALUES ('alice', 'org1', 'org_admin', 0.25);
 INSERT INTO "LiteLLM_UserTable" ("user_id", "user_alias", "user_email", "user_role", "password", "teams", "max_budget", "spend", "models", "created_at")
 VALUES ('alice', 'Alice', 'alice@example.com', 'internal_user', 'scrypt:abc', '{team1}', 50, 12.345678901, '{}', '2026-01-05 10:00:00'),
        ('bob', NULL, 'ALICE@example.com', 'internal_user', NULL, '{team1}', NULL, 0.1, '{}', '2026-02-01 10:00:00'),
        ('default_user_id', NULL, NULL, 'proxy_admin', NULL, '{}', NULL, 0, '{}', '2026-01-01 10:00:00'),
        ('litellm-proxy-budget', NULL, NULL, NULL, NULL, '{}', NULL, 20.5, '{}', '2026-01-01 10:00:00');
-INSERT INTO "LiteLLM_ModelTable" ("id", "aliases") VALUES (4, '{"fast": "gpt"}');
+INSERT INTO "LiteLLM_OrganizationMembership" ("user_id", "organization_id", "user_role", "spend") VALUES ('alice', 'org1', 'org_admin', 0.25);
+INSERT INTO "LiteLLM_ModelTable" ("id", "aliases", "created_by", "updated_by") VALUES (4, '{"fast": "gpt"}', 'admin', 'admin');
 INSERT INTO "LiteLLM_TeamTable" ("team_id", "team_alias", "organization_id", "members_with_roles", "metadata", "max_budget", "spend", "models", "model_id")
 VALUES ('team1', 'One', 'org1', '[{"role": "admin", "user_id": "alice", "user_email": null}, {"role": "user", "user_id": "bob"}, {"role": "user", "user_id": null, "user_email": "nobody@example.com"}]',
         '{"team_member_budget_id": "b-member", "cost_center": 7}', 100, 4.5, '{}', 4);
 INSERT INTO "LiteLLM_TeamMembership" ("user_id", "team_id", "spend", "total_spend", "budget_id") VALUES ('alice', 'team1', 1.25, 3, 'b-member');
 INSERT INTO "LiteLLM_EndUserTable" ("user_id", "alias", "spend", "budget_id", "blocked") VALUES ('customer1', 'Shop', 0.2, 'b-customer', false), ('customer2', NULL, 0, NULL, true);
 INSERT INTO "LiteLLM_TagTable" ("tag_name", "description", "models", "spend") VALUES ('prod', 'Production', '{}', 2.5);
-INSERT INTO "LiteLLM_ProxyModelTable" VALUES ('m1', 'gpt-in-the-database');
+INSERT INTO "LiteLLM_ProxyModelTable" ("model_id", "model_name", "litellm_params", "created_by", "updated_by")
+VALUES ('m1', 'gpt-in-the-database', '{}', 'admin', 'admin');
 
 INSERT INTO "LiteLLM_VerificationToken" ("token", "key_name", "key_alias", "spend", "total_spend", "expires", "models", "user_id", "team_id",
     "metadata", "blocked", "rpm_limit", "max_budget", "budget_duration", "budget_reset_at", "created_at", "created_by")
@@ -124,8 +128,8 @@ FROM (VALUES
     ('broken', NULL, 'NaN', 0, NULL, '{}', NULL, NULL, '{}', NULL, NULL, NULL, NULL, NULL)
 ) AS row (name, alias, spend, total, expires, models, owner, team, metadata, blocked, rpm, max_budget, every, reset_at);
 UPDATE "LiteLLM_VerificationToken" SET "budget_limits" = '[{"budget_duration": "1d", "max_budget": 3.5}]' WHERE "key_alias" = 'spent';
-INSERT INTO "LiteLLM_BudgetWindowSpend"
-SELECT 'key', "token", '1d', now() AT TIME ZONE 'UTC', 1.5 FROM "LiteLLM_VerificationToken" WHERE "key_alias" = 'spent';
+INSERT INTO "LiteLLM_BudgetWindowSpend" ("entity_type", "entity_id", "window_duration", "window_start", "spend", "updated_at")
+SELECT 'key', "token", '1d', now() AT TIME ZONE 'UTC', 1.5, now() AT TIME ZONE 'UTC' FROM "LiteLLM_VerificationToken" WHERE "key_alias" = 'spent';
 INSERT INTO "LiteLLM_DeprecatedVerificationToken"
 SELECT 'd1', encode(sha256('sk-moving-before-rotation'), 'hex'), "token", now() AT TIME ZONE 'UTC' + interval '1 day'
 FROM "LiteLLM_VerificationToken" WHERE "key_alias" = 'production';

@@ -180,10 +180,12 @@ impl Source {
         Ok(self.query(&sql, &[]).await?.iter().map(|row| (row.text(0), row.text(1))).collect())
     }
 
+    /// What may be read, prompts and answers left where they are: they can be large, and nobody here wants them.
     async fn columns(&self) -> Result<BTreeMap<String, Vec<Column>>, StoreError> {
         let sql =
             "SELECT table_name::text, column_name::text, data_type::text FROM information_schema.columns
                    WHERE table_schema = current_schema() AND table_name LIKE 'LiteLLM\\_%'
+                     AND column_name NOT IN ('messages', 'response', 'proxy_server_request')
                      AND has_table_privilege(format('%I.%I', table_schema, table_name), 'SELECT')
                    ORDER BY table_name, ordinal_position";
         let mut tables: BTreeMap<String, Vec<Column>> = BTreeMap::new();

@@ -7,6 +7,8 @@ mod identities;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod moving;
+#[cfg(test)]
 mod reports;
 #[cfg(test)]
 #[path = "../../../tests/support/postgres.rs"]

@@ -257,6 +257,10 @@ async fn what_differs_is_kept_unless_told_otherwise_and_later_spend_is_added_onc
     // A key gets a new text, and what it brought along goes with it.
     done(&gateway, "POST", "/key/sk-moving-good/regenerate", json!({})).await;
     assert_eq!(audit(&config), "OK: 2502 rows, every total agrees with them\n");
+    // Its old text does not come back.
+    let (_, rotated) = imported(&from, &to, &["--apply"]);
+    assert_eq!(line(&rotated, "keys"), [0, 5, 0, 0, 2], "{rotated}");
+    assert!(rotated.contains("(production): it was deleted or replaced here"), "{rotated}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Fields that several areas share.
 
-use crate::http::docs::shapes::{Field, Kind, f};
+use crate::http::docs::shapes::{Field, Kind, f, must};
 
 /// The caps of every kind of owner.
 pub const LIMITS: &[Field] = &[
@@ -39,7 +39,7 @@ pub const KEPT: &[Field] = &[
     f("policies", Kind::Texts, "Kept and shown."),
     f("access_group_ids", Kind::Texts, "Kept and shown."),
     f("object_permission_id", Kind::Text, "Kept and shown."),
-    f("router_settings", Kind::Object, "Kept and shown."),
+    f("router_settings", Kind::Object, "Router settings for its requests."),
 ];
 
 /// The models that an owner may use.
@@ -78,6 +78,12 @@ pub const SORTED: &[Field] = &[
 pub const DAYS: &[Field] = &[
     f("start_date", Kind::Date, "The first day; 30 days ago by default."),
     f("end_date", Kind::Date, "The last day, included; today by default."),
+];
+
+/// The same, where both must be given.
+pub const BOTH_DAYS: &[Field] = &[
+    must("start_date", Kind::Date, "The first day."),
+    must("end_date", Kind::Date, "The last day, included."),
 ];
 
 /// The money of a shown row.

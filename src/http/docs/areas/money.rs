@@ -12,7 +12,7 @@ pub const BUDGETS: Area = Area {
     public: false,
     operations: &[
         op(Post, "/budget/new", "Make a budget.", BUDGET, ROW),
-        op(Post, "/budget/update", "Change a budget, for all that point to it.", BUDGET, ROW),
+        op(Post, "/budget/update", "Change a budget, for all that point to it.", CHANGE, ROW),
         op(
             Post,
             "/budget/info",
@@ -39,10 +39,12 @@ pub const BUDGETS: Area = Area {
 };
 
 const BUDGET: &[&[Field]] = &[
-    &[f("budget_id", Kind::Text, "Its id; by default a random one. Must be given to change one.")],
+    &[f("budget_id", Kind::Text, "Its id; by default a random one.")],
     LIMITS,
     &[f("allowed_models", Kind::Texts, "Models that a member under it may use; empty: all of the team's.")],
 ];
+
+const CHANGE: &[&[Field]] = &[&[must("budget_id", Kind::Text, "The budget.")], BUDGET[0], LIMITS, BUDGET[2]];
 
 const ROW: Reply = row("The row.", &[&[f("budget_id", Kind::Text, "Its id.")], MONEY, TIMES]);
 

@@ -1,6 +1,6 @@
 //! What was spent and what calls cost.
 
-use super::common::{DAYS, PAGE_SIZE, SORTED};
+use super::common::{BOTH_DAYS, DAYS, PAGE_SIZE, SORTED};
 use crate::http::docs::shapes::{Area, Field, Kind, Reply, f, gives, list, must, op, row};
 use crate::manage::authority::Verb::{Get, Post};
 
@@ -37,14 +37,14 @@ pub const AREA: Area = Area {
             Get,
             "/spend/logs/session/ui",
             "Rows of one session.",
-            &[&[must("session_id", Kind::Text, "The session.")], PAGE_SIZE],
+            &[&[must("session_id", Kind::Text, "The session.")], DAYS, PAGE_SIZE, SORTED, SIMPLE, ALL],
             PAGE,
         ),
         op(
             Get,
             "/spend/logs/ui/{request_id}",
             "What is kept of a request's content.",
-            &[DAYS],
+            &[],
             gives("Messages and response, where they are kept."),
         ),
         op(Get, "/spend/keys", "Keys by what they have spent.", &[LIMIT], list("Keys.")),
@@ -122,7 +122,7 @@ pub const AREA: Area = Area {
             Get,
             "/global/spend/tags",
             "What requests of each tag cost.",
-            &[DAYS, &[f("tags", Kind::Text, "Only these, separated by commas.")]],
+            &[BOTH_DAYS, &[f("tags", Kind::Text, "Only these, separated by commas.")]],
             gives("Tags with spend and number of requests."),
         ),
         op(
@@ -136,7 +136,7 @@ pub const AREA: Area = Area {
             Get,
             "/global/spend/report",
             "A bill by team, customer or key; both dates must be given.",
-            &[DAYS, REPORT],
+            &[BOTH_DAYS, REPORT],
             list("Days with their owners, or keys with their models."),
         ),
         op(
@@ -160,7 +160,7 @@ pub const AREA: Area = Area {
             "/user/daily/activity",
             "Days of a user, broken down by model, provider and key.",
             &[
-                DAYS,
+                BOTH_DAYS,
                 PAGE_SIZE,
                 BROKEN,
                 &[f(
@@ -175,28 +175,38 @@ pub const AREA: Area = Area {
             Get,
             "/team/daily/activity",
             "Days of teams, broken down.",
-            &[DAYS, PAGE_SIZE, BROKEN, &[f("team_ids", Kind::Text, "Only these, separated by commas.")]],
+            &[BOTH_DAYS, PAGE_SIZE, BROKEN, &[f("team_ids", Kind::Text, "Only these, separated by commas.")]],
             DAILY,
         ),
         op(
             Get,
             "/tag/daily/activity",
             "Days of tags, broken down.",
-            &[DAYS, PAGE_SIZE, BROKEN, &[f("tags", Kind::Text, "Only these, separated by commas.")]],
+            &[BOTH_DAYS, PAGE_SIZE, BROKEN, &[f("tags", Kind::Text, "Only these, separated by commas.")]],
             DAILY,
         ),
         op(
             Get,
             "/customer/daily/activity",
             "Days of customers, broken down.",
-            &[DAYS, PAGE_SIZE, BROKEN, &[f("end_user_ids", Kind::Text, "Only these, separated by commas.")]],
+            &[
+                BOTH_DAYS,
+                PAGE_SIZE,
+                BROKEN,
+                &[f("end_user_ids", Kind::Text, "Only these, separated by commas.")],
+            ],
             DAILY,
         ),
         op(
             Get,
             "/end_user/daily/activity",
             "Days of customers, broken down.",
-            &[DAYS, PAGE_SIZE, BROKEN, &[f("end_user_ids", Kind::Text, "Only these, separated by commas.")]],
+            &[
+                BOTH_DAYS,
+                PAGE_SIZE,
+                BROKEN,
+                &[f("end_user_ids", Kind::Text, "Only these, separated by commas.")],
+            ],
             DAILY,
         ),
         op(
@@ -204,7 +214,7 @@ pub const AREA: Area = Area {
             "/organization/daily/activity",
             "Days of organizations, broken down.",
             &[
-                DAYS,
+                BOTH_DAYS,
                 PAGE_SIZE,
                 BROKEN,
                 &[f("organization_ids", Kind::Text, "Only these, separated by commas.")],
@@ -215,7 +225,7 @@ pub const AREA: Area = Area {
             Get,
             "/team/spend/by_user",
             "What each member of teams has spent.",
-            &[DAYS, &[f("team_ids", Kind::Text, "The teams, separated by commas.")]],
+            &[BOTH_DAYS, &[f("team_ids", Kind::Text, "The teams, separated by commas.")]],
             gives("Members with their spend."),
         ),
     ],
@@ -279,8 +289,9 @@ const REPORT: &[Field] = &[
 
 const ESTIMATE: &[Field] = &[
     must("model", Kind::Text, "A model."),
-    f("input_tokens", Kind::Int, "Of one request."),
-    f("output_tokens", Kind::Int, "Of one request."),
+    must("input_tokens", Kind::Int, "Of one request."),
+    must("output_tokens", Kind::Int, "Of one request."),
+    f("reasoning_tokens", Kind::Int, "How many of the output are thinking."),
     f("cache_read_input_tokens", Kind::Int, "How many of the input come from the provider's cache."),
     f("cache_creation_input_tokens", Kind::Int, "How many of the input go into it."),
     f("num_requests_per_day", Kind::Int, "How many requests a day."),

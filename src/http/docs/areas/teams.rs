@@ -51,7 +51,7 @@ pub const AREA: Area = Area {
                 FILTER,
                 &[
                     f("search", Kind::Text, "A part of id or alias."),
-                    f("status", Kind::Text, "Only teams of this state."),
+                    f("status", Kind::One(&["active", "blocked", "deleted"]), "Only teams in this state."),
                 ],
             ],
             row(

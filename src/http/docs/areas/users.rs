@@ -103,8 +103,10 @@ pub const AREA: Area = Area {
                 "The user's money.",
                 &[&[
                     f("user_id", Kind::Text, "The user."),
-                    f("total_spend", Kind::Usd, "Spent in the current period."),
+                    f("total_spend", Kind::Usd, "Spent ever."),
+                    f("spend", Kind::Usd, "Spent in the current period."),
                     f("max_budget", Kind::Usd, "Its budget."),
+                    f("remaining_budget", Kind::Usd, "What is left of it."),
                 ]],
             ),
         ),
