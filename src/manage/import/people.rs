@@ -11,8 +11,7 @@ use crate::store::litellm::Record;
 const TABLE: &str = "LiteLLM_UserTable";
 
 /// What happens to some users' fields.
-const NO_ROLE: &str =
-    "users without their role, which is unknown here: they may use models and see their own rows";
+const NO_ROLE: &str = "users became internal_user_viewer, because their role is unknown here";
 const NO_EMAIL: &str = "users without their e-mail address, which an earlier one has";
 const NO_PASSWORD: &str = "passwords of users: there is no sign-in here";
 
@@ -51,11 +50,7 @@ fn user(record: &Record, emails: &BTreeMap<String, String>, notes: &mut Vec<&'st
         email = None;
         notes.push(NO_EMAIL);
     }
-    let said = record.text("user_role");
-    let user_role = said.as_deref().and_then(Role::parse);
-    if said.is_some() && user_role.is_none() {
-        notes.push(NO_ROLE);
-    }
+    let user_role = record.text("user_role").map(|said| role(&said, notes));
     if record.text("password").is_some() {
         notes.push(NO_PASSWORD);
     }
@@ -80,4 +75,17 @@ fn user(record: &Record, emails: &BTreeMap<String, String>, notes: &mut Vec<&'st
         Ok(taken)
     };
     Read { taken: read(), name }
+}
+
+/// The role of that name. One that is unknown must not become more than it was; who runs an organization is said in
+/// its membership.
+fn role(said: &str, notes: &mut Vec<&'static str>) -> Role {
+    match Role::parse(said) {
+        Some(role) => role,
+        None if said == "org_admin" => Role::InternalUser,
+        None => {
+            notes.push(NO_ROLE);
+            Role::InternalUserViewer
+        }
+    }
 }
