@@ -140,14 +140,15 @@ fn take<E: Entity>(
     if let Err(cause) = entity::check(&taken.row) {
         return Ok(Outcome::LeftOut(cause.message));
     }
+    let (id, part) = taken.row.id();
+    let found = entity::get::<E>(session, id, part)?;
+    if found.is_none() && is_deleted_key::<E>(session, id)? {
+        return Ok(Outcome::LeftOut("it was deleted or replaced here".to_string()));
+    }
     if let Some(reason) = elsewhere(session, taken)? {
         return Ok(Outcome::LeftOut(reason));
     }
-    let (id, part) = taken.row.id();
-    let Some(found) = entity::get::<E>(session, id, part)? else {
-        if is_deleted_key::<E>(session, id)? {
-            return Ok(Outcome::LeftOut("it was deleted or replaced here".to_string()));
-        }
+    let Some(found) = found else {
         if how.apply {
             make(session, taken, how.as_of_ms, calendar)?;
         }
