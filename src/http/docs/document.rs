@@ -153,7 +153,8 @@ fn in_path(name: &str) -> Value {
         "team_id" => "The team.",
         "user_id" => "The user.",
         "request_id" => "The request.",
-        "model" => "The model's name; may hold slashes.",
+        "model" | "id" => "The model's name; may hold slashes.",
+        "model_id" => "The deployment.",
         _ => "Its name.",
     };
     json!({"name": name, "in": "path", "required": true, "description": about, "schema": {"type": "string"}})

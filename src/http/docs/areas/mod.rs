@@ -2,6 +2,7 @@
 
 mod common;
 mod keys;
+mod models;
 mod money;
 mod organizations;
 mod service;
@@ -17,6 +18,7 @@ pub const ALL: &[Area] = &[
     keys::AREA,
     users::AREA,
     teams::AREA,
+    models::AREA,
     money::BUDGETS,
     money::CUSTOMERS,
     organizations::AREA,
