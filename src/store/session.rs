@@ -75,7 +75,8 @@ pub(super) fn places(first: usize, count: usize) -> String {
 /// `($1, $2), ($3, $4) ...`: rows of so many columns. Each is written once: for rows of the ledger these are thousands
 /// of numbers, which would cost more than storing the rows.
 pub(super) fn tuples(rows: usize, columns: usize) -> Arc<str> {
-    static KNOWN: LazyLock<Mutex<HashMap<(usize, usize), Arc<str>>>> = LazyLock::new(Mutex::default);
+    type Written = HashMap<(usize, usize), Arc<str>>;
+    static KNOWN: LazyLock<Mutex<Written>> = LazyLock::new(Mutex::default);
     let written = || {
         let tuples = (0..rows).map(|row| format!("({})", places(row * columns + 1, columns)));
         Arc::from(tuples.collect::<Vec<_>>().join(", "))
