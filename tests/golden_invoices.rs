@@ -23,6 +23,8 @@ struct Invoice {
     provider: String,
     model: String,
     base_model: Option<String>,
+    /// Where the provider publishes its unit prices.
+    source: Option<String>,
     #[serde(default)]
     own: Map<String, Value>,
     #[serde(default)]
@@ -32,6 +34,8 @@ struct Invoice {
     endpoint: Option<String>,
     request: Option<Value>,
     reply: Option<Value>,
+    /// An answer that is no JSON.
+    text: Option<String>,
     usage: Option<Value>,
     service_tier: Option<String>,
     searches: Option<u32>,
@@ -59,7 +63,8 @@ impl Invoice {
             let tier = self.service_tier.as_deref().map(ServiceTier::of_answer);
             usage.service_tier = tier.unwrap_or(usage.service_tier);
         }
-        let reply = self.reply.as_ref().map(Value::to_string).unwrap_or_default();
+        let reply =
+            self.reply.as_ref().map(Value::to_string).or_else(|| self.text.clone()).unwrap_or_default();
         let endpoint = match self.endpoint.as_deref() {
             None => return usage.unwrap(),
             Some("transcriptions") => {
@@ -67,6 +72,7 @@ impl Invoice {
             }
             Some("images") => Endpoint::Images,
             Some("speech") => Endpoint::Speech,
+            Some("embeddings") => Endpoint::Embeddings,
             Some("rerank") => Endpoint::Rerank,
             Some(other) => panic!("{other}"),
         };
@@ -133,6 +139,11 @@ fn bills_are_what_they_are_by_hand() {
     assert!(invoices.len() >= 25);
     for invoice in &invoices {
         let name = &invoice.name;
+        let sourced = invoice.source.as_deref().is_some_and(|url| url.starts_with("https://"));
+        assert!(
+            sourced || !invoice.own.is_empty() || invoice.total.is_none(),
+            "{name}: whose price is that?"
+        );
         let bill = invoice.cost();
         let Some(total) = &invoice.total else {
             assert_eq!(bill, None, "{name}");

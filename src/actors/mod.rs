@@ -10,3 +10,4 @@ pub mod router;
 pub mod spend_writer;
 pub mod stored_models;
 pub mod topology;
+pub mod wild_prices;

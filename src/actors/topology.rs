@@ -17,13 +17,15 @@ use arc_swap::ArcSwap;
 use super::cell::Cell;
 use super::deployment::{DeploymentActor, Setup};
 use super::keeper::{DeathNotice, Kept};
+use super::wild_prices::WildPrices;
 use crate::config::Config;
 use crate::config::stored::{Merged, Opener};
 use crate::domain::deployment::Deployment;
 use crate::domain::keys::StoredModel;
+use crate::domain::pricing::Price;
 use crate::domain::providers::detect::detect;
 use crate::domain::reliability::CooldownRules;
-use crate::domain::routing::groups::Groups;
+use crate::domain::routing::groups::{self, Groups};
 use crate::telemetry::{Metrics, names};
 
 /// A deployment as the running gateway has it: memory and actor.
@@ -67,12 +69,23 @@ pub struct Table {
     /// Names to deployments.
     pub groups: Groups,
     members: Vec<Member>,
+    wild_prices: WildPrices,
 }
 
 impl Table {
     /// The member of a deployment of this table.
     pub fn member(&self, deployment: &Deployment) -> Option<&Member> {
         self.members.get(deployment.position)
+    }
+
+    /// What a group's member costs: its deployment's price, or for a wildcard that of the model asked for. `None`
+    /// when nobody knows.
+    pub fn price(&self, member: &groups::Member) -> Option<Arc<Price>> {
+        let deployment = &member.deployment;
+        if !deployment.is_wildcard() {
+            return deployment.info.price.clone();
+        }
+        self.wild_prices.of(deployment, &member.model, &self.config.governance.money.prices)
     }
 
     /// All members, in the configuration's order.
@@ -128,6 +141,7 @@ fn assemble(old: Option<&Table>, file: Arc<Config>, rows: Arc<[StoredModel]>, gr
         blocked,
         groups,
         members,
+        wild_prices: WildPrices::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::accounts::{self, Carrier, Ledger};
 use super::cli::{Cli, Command};
-use super::{audit, banner, generate_key, import_litellm, models, remember, server, shutdown, watch};
+use super::{audit, banner, generate_key, import_litellm, models, prices, remember, server, shutdown, watch};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -85,6 +85,7 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let config = Arc::new(loaded.config);
     install_log(&cli, &config);
     log_report(&loaded.report);
+    prices::warn_of_unpriced(&config);
     if !cli.litellm_only.is_empty() {
         tracing::info!("flags that only LiteLLM has were ignored");
     }

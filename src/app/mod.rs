@@ -8,6 +8,7 @@ pub mod cli;
 pub mod generate_key;
 pub mod import_litellm;
 pub mod models;
+pub mod prices;
 pub mod remember;
 pub mod server;
 pub mod shutdown;

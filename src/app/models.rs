@@ -50,9 +50,10 @@ pub fn follow(
 fn prices(current: &Current) -> Prices {
     let current = Arc::clone(current);
     Prices::new(move |name| {
-        let members = current.load().groups.resolve(name)?.members;
+        let table = current.load();
+        let members = table.groups.resolve(name)?.members;
         members.iter().find_map(|member| {
-            let (deployment, price) = (&member.deployment, member.deployment.info.price.clone()?);
+            let (deployment, price) = (&member.deployment, table.price(member)?);
             Some(Priced { price, provider: deployment.provider.name.to_string() })
         })
     })

@@ -100,6 +100,7 @@ async fn reload(cli: &Cli, topology: &Kept<Topology>, shared: &Shared) {
     for problem in loaded.report.problems.iter().filter(|problem| problem.severity == Severity::Warning) {
         tracing::warn!("{problem}");
     }
+    super::prices::warn_of_unpriced(&loaded.config);
     warn_of_fixed(&shared.current.load().config, &loaded.config);
     let Some(address) = topology.address() else {
         told("refused");

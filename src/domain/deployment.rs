@@ -46,6 +46,11 @@ impl Deployment {
         without_login(&self.connection.api_base)
     }
 
+    /// Whether the request names the model.
+    pub fn is_wildcard(&self) -> bool {
+        self.model.contains('*')
+    }
+
     /// `provider/model`, as LiteLLM's `x-litellm-model-name` header and metrics show it.
     pub fn full_model(&self) -> String {
         format!("{}/{}", self.provider.name, self.model)

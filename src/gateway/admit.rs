@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::call::{Body, Call, OwnConnection};
 use super::options::Options;
+use super::size::Size;
 use crate::actors::topology::Table;
 use crate::base::error::{Error, Kind};
 use crate::base::secret::Secret;
@@ -19,7 +20,6 @@ use crate::domain::deployment::Deployment;
 use crate::domain::reliability::RequestFallbacks;
 use crate::domain::reliability::request_fallbacks::FIELDS;
 use crate::domain::routing::groups::Resolved;
-use crate::domain::tokens;
 use crate::wire::endpoint::Endpoint;
 use crate::wire::json;
 use crate::wire::multipart::{self, Multipart};
@@ -76,24 +76,16 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         Some(surface) => flag(surface, "stream")?,
         None => form_flag(&body, "stream"),
     };
-    let input_tokens = tokens::of_body(raw.body.len());
     let options = Options::read(special, surface, raw.received)?;
     let end_user = surface.and_then(|surface| surface.str("user")).filter(|user| !user.is_empty());
     check_names(end_user.as_deref(), &options.tags)?;
-    let max_output_tokens = surface.and_then(output_cap);
-    let answers = surface.and_then(|surface| surface.u64("n")).unwrap_or(1).max(1);
-    let output_tokens = max_output_tokens.unwrap_or(0).saturating_mul(answers);
-    let estimated_tokens = input_tokens.saturating_add(output_tokens);
     Ok(Rc::new(Call {
         endpoint: raw.endpoint,
         stream: stream && streams(raw.endpoint),
         include_usage: surface.is_some_and(wants_usage),
         options,
         request_fallbacks: request_fallbacks(surface)?,
-        input_tokens,
-        estimated_tokens,
-        max_output_tokens,
-        answers: u32::try_from(answers).unwrap_or(u32::MAX),
+        size: Size::of(raw.endpoint, &body),
         end_user: end_user.map(|user| user.as_ref().into()),
         forward: special.map_or_else(Vec::new, |headers| forwarded(headers, &table.config.general)),
         own_connection,
@@ -128,9 +120,7 @@ fn parse_body(raw: &Raw<'_>) -> Result<Body, Error> {
     // Some editors and shells put a byte order mark in front of what they send.
     let body =
         raw.body.strip_prefix(b"\xef\xbb\xbf").map_or(raw.body.clone(), |rest| raw.body.slice_ref(rest));
-    Surface::parse(body, MAX_DEPTH)
-        .map(|surface| Body::Json(Rc::new(surface)))
-        .map_err(|fault| unreadable(raw, &fault))
+    Surface::parse(body, MAX_DEPTH).map(Body::json_of).map_err(|fault| unreadable(raw, &fault))
 }
 
 fn unreadable(raw: &Raw<'_>, fault: &SurfaceError) -> Error {
@@ -216,7 +206,7 @@ fn check_fields(endpoint: Endpoint, body: &Surface) -> Result<(), Error> {
             }
         }
     }
-    for field in ["max_tokens", "max_completion_tokens", "max_output_tokens", "n"] {
+    for field in ["max_tokens", "max_completion_tokens", "max_output_tokens", "n", "best_of"] {
         // Negative numbers are some servers' way of saying "no limit": theirs to judge.
         if body.is_set(field)
             && body.u64(field).is_none()
@@ -275,15 +265,6 @@ fn check_names(end_user: Option<&str>, tags: &[String]) -> Result<(), Error> {
         return Err(Error::invalid("tags", message));
     }
     Ok(())
-}
-
-/// What the caller lets the model write at most in one answer. Of several caps the largest counts, so that they
-/// cannot be played against each other.
-fn output_cap(body: &Surface) -> Option<u64> {
-    ["max_completion_tokens", "max_tokens", "max_output_tokens"]
-        .iter()
-        .filter_map(|field| body.u64(field))
-        .max()
 }
 
 /// Parameters that would let a caller steer the gateway: refused unless the configuration allows them.

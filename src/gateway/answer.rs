@@ -142,7 +142,8 @@ impl AnswerStream {
         };
         let received = self.received;
         held.record.note(|facts| {
-            facts.usage = live.usage();
+            // An error before the first token costs nothing, whatever the provider has counted by then.
+            facts.usage = live.usage().filter(|_| error.is_none() || live.has_begun());
             facts.output_bytes = live.output_bytes();
             facts.first_token = live.first_token().map(|at| at.saturating_duration_since(received));
             facts.upstream += live.flowed();
@@ -154,6 +155,7 @@ impl AnswerStream {
             };
         }
         // The client saw 200 whatever came later; the record keeps the true status of a failure.
+        let error = error.or_else(|| live.failure());
         let status = error.as_ref().map_or(200, Error::status);
         held.record.finish(status, error);
     }

@@ -8,12 +8,14 @@ use std::time::{Duration, SystemTime};
 use actix_http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::attempt_guard::AttemptGuard;
-use super::attempts::{Hop, Served, Tally};
+use super::attempts::{Served, Tally};
 use super::back::Back;
 use super::call::Call;
+use super::hop::Hop;
 use super::live::{Live, More, timed_out};
 use super::patience::patience;
 use super::pipeline::{self, Gateway};
@@ -27,6 +29,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::domain::providers::{Dialect, anthropic, scrub, upstream_error};
+use crate::domain::tokens;
 use crate::upstream::Reply;
 use crate::wire::endpoint::Endpoint;
 use crate::wire::retry_after::retry_after;
@@ -135,7 +138,8 @@ async fn begin(
     let idle = patience(call, guard.deployment()).idle;
     let binary = call.endpoint == Endpoint::Speech && !is_stream(call, &reply);
     let announced = text_of(&reply, &CONTENT_LENGTH).and_then(|text| text.parse().ok());
-    let live = Live::new(reply, back.stream(guard.deployment()), guard, silence);
+    let (endpoint, media) = (back.endpoint, back.media.clone());
+    let live = Live::new(reply, back.stream(guard.deployment()), guard, silence).counted(endpoint, media);
     let mut live = Box::new(if binary { live.binary(announced) } else { live });
     let first = match poll_fn(|cx| live.poll_more(cx)).await? {
         More::Bytes(first) => Some(first),
@@ -163,8 +167,9 @@ async fn several(
 ) -> Result<Served, Error> {
     let limit = call.table.config.general.max_response_bytes;
     let mut replies = Vec::with_capacity(bodies.len());
-    let mut usage = Usage::default();
+    let mut usage: Option<Usage> = None;
     for body in bodies {
+        let input_tokens = tokens::of_body(body.len());
         let mut silence =
             Silence::new(patience(call, guard.deployment()).idle, call.options.first_byte_deadline);
         let sending = gateway.upstream.send(&route, &extra, body);
@@ -180,10 +185,8 @@ async fn several(
         };
         match one.await {
             Ok((reply, spent)) => {
-                if let Some(spent) = spent {
-                    usage.prompt_tokens += spent.prompt_tokens;
-                    usage.completion_tokens += spent.completion_tokens;
-                }
+                let spent = spent.unwrap_or_else(|| uncounted(input_tokens, &reply));
+                usage = Some(usage.map_or(spent, |usage| usage.plus(&spent)));
                 replies.push(reply);
             }
             Err(error) => return Err(failed(guard, error)),
@@ -192,6 +195,12 @@ async fn several(
     let whole: Whole = back.join(replies, usage)?;
     guard.succeed(whole.usage.as_ref());
     Ok(Served::Whole { status: 200, whole, reply: None })
+}
+
+/// The usage of one answer among several whose provider told none.
+fn uncounted(prompt_tokens: u64, reply: &Value) -> Usage {
+    let completion_tokens = reply.get("choices").map_or(0, |choices| tokens::of_text(&choices.to_string()));
+    Usage { prompt_tokens, completion_tokens, estimated: true, ..Usage::default() }
 }
 
 fn failed(guard: AttemptGuard, error: Error) -> Error {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::header::HeaderMap;
-use serde_json::{Map, Value};
 
 use super::attempt;
-use super::call::{Body, Call};
+use super::call::Call;
+use super::hop::{self, Hop, also_failed};
 use super::live::Live;
 use super::pipeline::Gateway;
-use super::record::Record;
+use super::record::{Record, Wild};
 use super::reserve::Reserved;
 use super::translate::Whole;
 use crate::actors::deployment::Inspect;
@@ -19,7 +19,7 @@ use crate::base::clock;
 use crate::base::error::{Error, Kind};
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{FallbackPlan, GroupFacts, Next, RetryState};
-use crate::domain::routing::groups::Resolved;
+use crate::domain::routing::groups::{Member, Resolved};
 use crate::domain::routing::{Nothing, Tried};
 use crate::upstream::Reply;
 
@@ -48,6 +48,8 @@ pub struct Tally {
     pub waited: Duration,
     /// The deployment that was tried last.
     pub deployment: Option<Arc<Deployment>>,
+    /// What was asked of it, if it is a wildcard.
+    pub wild: Option<Wild>,
     /// The group that was tried last.
     pub group: Option<Arc<str>>,
 }
@@ -73,14 +75,6 @@ pub enum Served {
     },
 }
 
-/// Where the request goes now: its own group, or a fallback with its parameters.
-pub struct Hop {
-    /// The group.
-    pub resolved: Resolved,
-    /// The body for it.
-    pub body: Body,
-}
-
 /// Makes attempts until one is answered, or nothing is left to try.
 ///
 /// # Errors
@@ -94,7 +88,7 @@ pub async fn run(
     let call = reserved.call();
     let config = &call.table.config;
     let mut plan = FallbackPlan::new(&config.router.fallbacks, &call.request_fallbacks, &call.resolved.group);
-    let mut hop = Hop { resolved: call.resolved.clone(), body: call.body.clone() };
+    let mut hop = Hop { resolved: call.resolved.clone(), body: call.body.clone(), size: call.size.clone() };
     let mut first: Option<Error> = None;
     loop {
         let group = Arc::clone(&hop.resolved.group);
@@ -110,59 +104,25 @@ pub async fn run(
             }
             Err(error) => error,
         };
-        let target = plan.next(error.kind(), &names);
-        first = Some(match first {
+        let kind = error.kind();
+        let kept = match first.take() {
             None => error,
             Some(first) => also_failed(first, &group, &error),
-        });
-        let next = target.and_then(|target| {
-            call.table.groups.resolve(&target.group).map(|resolved| hop_to(call, resolved, &target.overrides))
-        });
-        match (next, first.take()) {
-            (Some(next), kept) => {
-                if let Err(refused) = pay_for(gateway, call, &next.resolved, record).await {
-                    let kept = kept.unwrap_or_else(|| refused.clone());
-                    return Err(also_failed(kept, &next.resolved.group, &refused));
-                }
+        };
+        match Box::pin(hop::onward(gateway, call, &mut plan, (kind, &hop), record, kept)).await {
+            Ok((next, kept)) => {
                 tracing::info!(from = &*group, to = &*next.resolved.group, "falling back");
-                first = kept;
+                first = Some(kept);
                 hop = next;
                 tally.fallbacks += 1;
                 tally.retries = 0;
             }
-            (None, kept) => {
+            Err(error) => {
                 fallback_told(gateway, call, tally, false);
-                return Err(kept.unwrap_or_else(|| Error::new(Kind::Internal, "no attempt was made")));
+                return Err(error);
             }
         }
     }
-}
-
-/// The next group's price is held before it is called.
-async fn pay_for(gateway: &Gateway, call: &Call, next: &Resolved, record: &mut Record) -> Result<(), Error> {
-    let Some(taken) = record.taken() else { return Ok(()) };
-    let mut held = Paying { record, taken: Some(taken) };
-    let Some(taken) = held.taken.as_deref_mut() else { return Ok(()) };
-    Box::pin(gateway.shared.governance.move_to(call, next, taken)).await
-}
-
-/// Gives the record back what the request has taken, whatever happens meanwhile.
-struct Paying<'a> {
-    record: &'a mut Record,
-    taken: Option<Box<super::governance::Taken>>,
-}
-
-impl Drop for Paying<'_> {
-    fn drop(&mut self) {
-        let taken = self.taken.take();
-        self.record.note(|facts| facts.taken = taken);
-    }
-}
-
-fn hop_to(call: &Call, resolved: Resolved, overrides: &Map<String, Value>) -> Hop {
-    let mut overrides = overrides.clone();
-    overrides.remove("model");
-    Hop { resolved, body: call.body.with(&overrides) }
 }
 
 fn note(record: &mut Record, tally: &Tally) {
@@ -171,15 +131,9 @@ fn note(record: &mut Record, tally: &Tally) {
         facts.fallbacks = tally.fallbacks;
         facts.upstream = tally.upstream;
         facts.deployment = tally.deployment.clone();
+        facts.wild = tally.wild.clone();
         facts.group = tally.group.clone();
     });
-}
-
-/// The caller reads why its own group failed; the fallback's failure is a remark.
-fn also_failed(first: Error, group: &str, error: &Error) -> Error {
-    let message = format!("{} Fallback to {group} also failed: {}", first.message(), error.message());
-    let bounded: String = message.chars().take(4_000).collect();
-    first.with_message(bounded)
 }
 
 fn fallback_told(gateway: &Gateway, call: &Call, tally: &Tally, success: bool) {
@@ -222,6 +176,7 @@ async fn in_group(
         let index = picked.index;
         let deployment = Arc::clone(picked.lease.deployment());
         let own_retries = deployment.patience.num_retries;
+        tally.wild = hop.resolved.members.get(index).and_then(|member| wild(call, member));
         tally.deployment = Some(deployment);
         let error = match attempt::run(gateway, call, hop, picked, tally).await {
             Ok(served) => return Ok(served),
@@ -257,6 +212,12 @@ async fn in_group(
     }
 }
 
+/// What is asked of a deployment that leaves the model to the request.
+fn wild(call: &Call, member: &Member) -> Option<Wild> {
+    let wild = || Wild { model: Arc::clone(&member.model), price: call.table.price(member) };
+    member.deployment.is_wildcard().then(wild)
+}
+
 /// Waits until the actor of the deployment that was tried last has taken in its failure: a cooldown that
 /// it begins then holds for the next pick, of this request and of the next one.
 async fn acknowledged(call: &Call, tally: &Tally) {
@@ -287,7 +248,7 @@ async fn pick(
     tried: &Tried,
     despite_cooling: bool,
 ) -> Result<Picked, Error> {
-    if let Some(picked) = router::only(&call.table, &hop.resolved, tried, call.estimated_tokens) {
+    if let Some(picked) = router::only(&call.table, &hop.resolved, tried, hop.size.estimated_tokens()) {
         return Ok(picked);
     }
     let mut taken = None;
@@ -300,8 +261,8 @@ async fn pick(
             resolved: hop.resolved.clone(),
             tried: tried.clone(),
             tags: Arc::clone(&call.options.tags),
-            input_tokens: call.input_tokens,
-            estimated_tokens: call.estimated_tokens,
+            input_tokens: hop.size.input_tokens,
+            estimated_tokens: hop.size.estimated_tokens(),
             stream: call.stream,
             despite_cooling,
         };

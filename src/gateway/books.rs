@@ -2,19 +2,15 @@
 
 use std::cell::RefCell;
 
+use super::bill::{Bill, bill};
 use super::governance::Taken;
-use super::ledger_line::{self, Bill};
+use super::ledger_line;
 use super::record::{Finished, Settle};
 use super::settle::Telemetry;
 use crate::base::clock::{self, unix_ms};
 use crate::base::money::Nanos;
-use crate::base::usage::Usage;
 use crate::config::model::TokenCount;
-use crate::domain::pricing;
 use crate::spool::{Appender, Unwritten};
-
-/// Bytes that make one estimated token of output.
-const BYTES_A_TOKEN: u64 = 4;
 
 /// One worker's books.
 pub struct Books {
@@ -53,8 +49,11 @@ impl Books {
         }
     }
 
-    fn close(&self, finished: &Finished, taken: Taken) {
-        let bill = bill(finished);
+    fn close(&self, finished: &mut Finished, taken: Taken) {
+        let bill = bill(finished, taken.input_tokens);
+        if bill.unpriced {
+            self.telemetry.unpriced(finished);
+        }
         let wanted = self.keeps_master || taken.caller.identity().grant.is_some();
         let spool = self.spool.as_ref().filter(|_| wanted);
         let kept = spool.is_none_or(|spool| spool.borrow_mut().keep(finished, &taken, &bill));
@@ -108,37 +107,6 @@ impl Spool {
     }
 }
 
-/// What a request costs: the provider's counts, or an estimate of what came through.
-fn bill(finished: &Finished) -> Bill {
-    let Some(deployment) = &finished.deployment else { return Bill::default() };
-    let Some(usage) = &finished.usage else {
-        // An answer of which nothing can be counted is no free one.
-        return Bill { unpriced: finished.error.is_none(), ..Bill::default() };
-    };
-    let cost = deployment.info.price.as_deref().and_then(|price| pricing::cost(price, usage));
-    let unpriced = cost.is_none_or(|cost| cost.partial);
-    Bill { cost, unpriced, estimated: usage.estimated }
-}
-
-/// The usage to bill: the provider's. Where it told none, its input and four bytes a token of what came; nothing
-/// where nothing came. An answer that broke off is billed at least what came of it.
-fn usage(finished: &Finished, input_tokens: u64) -> Option<Usage> {
-    let came = finished.output_bytes.div_ceil(BYTES_A_TOKEN);
-    match finished.usage {
-        Some(told) if finished.error.is_some() && told.completion_tokens < came => {
-            Some(Usage { completion_tokens: came, estimated: true, ..told })
-        }
-        Some(told) => Some(told),
-        None if came == 0 => None,
-        None => Some(Usage {
-            prompt_tokens: input_tokens,
-            completion_tokens: came,
-            estimated: true,
-            ..Usage::default()
-        }),
-    }
-}
-
 impl Settle for Books {
     fn arrived(&self) {
         self.telemetry.arrived();
@@ -146,8 +114,7 @@ impl Settle for Books {
 
     fn settle(&self, mut finished: Finished) {
         if let Some(taken) = finished.taken.take() {
-            finished.usage = usage(&finished, taken.input_tokens);
-            self.close(&finished, *taken);
+            self.close(&mut finished, *taken);
         }
         self.telemetry.settle(finished);
     }

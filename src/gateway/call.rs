@@ -8,8 +8,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::options::Options;
+use super::size::Size;
 use crate::actors::topology::Table;
 use crate::base::secret::Secret;
+use crate::domain::providers::openai::fold_extra_body;
 use crate::domain::reliability::RequestFallbacks;
 use crate::domain::routing::groups::Resolved;
 use crate::wire::endpoint::Endpoint;
@@ -34,14 +36,8 @@ pub struct Call {
     pub options: Options,
     /// Fallbacks it brings along.
     pub request_fallbacks: RequestFallbacks,
-    /// About how many tokens its input has.
-    pub input_tokens: u64,
-    /// About how many tokens it takes from `tpm` limits, output included.
-    pub estimated_tokens: u64,
-    /// The cap it sets on each answer, if it sets one.
-    pub max_output_tokens: Option<u64>,
-    /// How many answers it asks for.
-    pub answers: u32,
+    /// What it may consume.
+    pub size: Size,
     /// The caller's customer (`user` in the body).
     pub end_user: Option<Arc<str>>,
     /// Headers that travel on (`anthropic-beta`, and `x-` ones where the configuration says so).
@@ -110,7 +106,13 @@ impl Body {
         }
         let bytes: Bytes = surface.rewrite(&edits);
         // What was an object stays one under such edits; if it did not, the original is what was asked.
-        Surface::parse(bytes, usize::MAX)
-            .map_or_else(|_| self.clone(), |changed| Body::Json(Rc::new(changed)))
+        Surface::parse(bytes, usize::MAX).map_or_else(|_| self.clone(), Body::json_of)
+    }
+
+    /// A JSON body. What stands in its `extra_body` is moved to the top level, where everything that looks at
+    /// parameters sees it.
+    pub fn json_of(surface: Surface) -> Body {
+        let folded = fold_extra_body(&surface).and_then(Result::ok);
+        Body::Json(Rc::new(folded.unwrap_or(surface)))
     }
 }

@@ -3,22 +3,25 @@
 mod loading;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::call::Call;
 use super::caller::Caller;
+use super::demand::cost;
+use super::hop::Hop;
+use super::hop_rates;
 use super::named::{Named, Owners};
-use crate::actors::key_directory::{Identity, Purse};
+use super::size::Size;
+use crate::actors::key_directory::{Identity, OfModel, Purse};
 use crate::base::clock::{self, unix_ms};
 use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::config::model::TokenCount;
-use crate::domain::budget::{Account, Budgets, Charge, Cost, Exceeded, Refused, Why};
+use crate::domain::budget::{Account, Budgets, Charge, Exceeded, Refused, Why};
 use crate::domain::keys::reset::Calendar;
 use crate::domain::limits::{Limiter, Limits, Quota, Standing, Ticket};
-use crate::domain::pricing::{Demand, estimate};
 use crate::domain::routing::groups::Resolved;
 use crate::domain::scope::{ScopeId, ScopeKind};
 use crate::spool::Spool;
@@ -153,8 +156,8 @@ impl Governance {
     pub async fn take(&self, call: &Call, caller: Caller) -> Result<Taken, Error> {
         self.check(call)?;
         let identity = Arc::clone(caller.identity());
-        let (mut model_rates, model_purses) = identity.of_model(&call.resolved.group);
-        let by_default = self.defaults(call, &identity, &mut model_rates);
+        let (model_rates, model_purses) = of_model(call, &identity, &call.resolved.group);
+        let by_default = self.default_parallel(&identity);
         let owners = match (&call.end_user, &*call.options.tags, identity.key()) {
             (None, [], None) => Owners::new(),
             _ => Box::pin(self.named.of(&identity, call.end_user.as_deref(), &call.options.tags)).await?,
@@ -173,22 +176,19 @@ impl Governance {
             ticket: None,
             charge: None,
             purses: SmallVec::new(),
-            input_tokens: call.input_tokens,
+            input_tokens: call.size.input_tokens,
             end_user: call.end_user.clone(),
             tags: Arc::clone(&call.options.tags),
         };
         if !quotas.is_empty() {
-            let took = self.limiter.take(clock::now(), call.estimated_tokens, &quotas);
-            taken.ticket = Some(took.map_err(|refusal| {
-                let wait = refusal.retry_after().map(Duration::from_secs);
-                Error::new(Kind::LimitExceeded, refusal.sentence(SystemTime::now())).with_retry_after(wait)
-            })?);
+            let took = self.limiter.take(clock::now(), call.size.estimated_tokens(), &quotas);
+            taken.ticket = Some(took.map_err(|refusal| hop_rates::limited(&refusal))?);
         }
         let of_owners = owners.iter().filter_map(|(_, _, purse)| purse.as_ref());
         let purses = identity.purses.iter().chain(&model_purses).chain(of_owners).chain(&self.proxy);
         let purses: SmallVec<[Purse; 4]> = purses.cloned().collect();
         if !purses.is_empty() {
-            match Box::pin(self.hold(call, &call.resolved, &purses)).await {
+            match Box::pin(self.hold(call, &call.resolved, &call.size, &purses)).await {
                 Ok(charge) => taken.charged(charge, purses),
                 Err(error) => {
                     // A refused request consumes nothing of any limit.
@@ -202,24 +202,29 @@ impl Governance {
         Ok(taken)
     }
 
-    /// The request moves on to another group: the money that it holds is held anew, for that group's price and for
-    /// the budgets that its owners have for it, so that no route leads around a budget.
+    /// The request moves on to another group: what it holds is held anew, for that group's limits and price, for
+    /// the body that is sent there, and for the budgets that its owners have for it. So no route leads around a
+    /// limit or a budget.
     ///
     /// # Errors
-    /// As for [`Governance::take`]; then it holds nothing any more.
-    pub async fn move_to(&self, call: &Call, to: &Resolved, taken: &mut Taken) -> Result<(), Error> {
-        let (_, of_model) = taken.caller.identity().of_model(&to.group);
-        let general = taken.purses.iter().filter(|purse| !is_of_model(purse.scope.kind()));
+    /// As for [`Governance::take`]; then it holds its limits as before, and perhaps no money.
+    pub async fn move_to(&self, call: &Call, hop: &Hop, taken: &mut Taken) -> Result<(), Error> {
+        let identity = Arc::clone(taken.caller.identity());
+        let (rates, of_model) = of_model(call, &identity, &hop.resolved.group);
+        if self.rules.refuses_unpriced {
+            cost(&call.table, &hop.resolved, &hop.size)?;
+        }
+        let general = taken.purses.iter().filter(|purse| !hop_rates::is_of_model(purse.scope.kind()));
         let purses: SmallVec<[Purse; 4]> = general.cloned().chain(of_model).collect();
         // What is held for the group that failed must not be in the way of its successor.
         taken.charge = None;
-        taken.purses.clear();
-        if self.rules.refuses_unpriced {
-            cost(call, to)?;
-        }
+        taken.purses = purses.clone();
         if !purses.is_empty() {
-            taken.charged(self.hold(call, to, &purses).await?, purses);
+            taken.charged(self.hold(call, &hop.resolved, &hop.size, &purses).await?, purses);
         }
+        // Last, so that a request without money takes nothing of the group's limits.
+        hop_rates::change(&self.limiter, &mut taken.ticket, &rates, hop.size.estimated_tokens())?;
+        taken.input_tokens = hop.size.input_tokens;
         Ok(())
     }
 
@@ -235,23 +240,14 @@ impl Governance {
             return Err(Error::new(Kind::StoreUnavailable, message));
         }
         if self.rules.refuses_unpriced {
-            cost(call, &call.resolved)?;
+            cost(&call.table, &call.resolved, &call.size)?;
         }
         Ok(())
     }
 
-    /// Limits that keys have by default: for this group, which replace none of the key's own, and in general.
-    fn defaults(
-        &self,
-        call: &Call,
-        identity: &Identity,
-        of_model: &mut SmallVec<[(ScopeId, Limits); 2]>,
-    ) -> Option<(ScopeId, Limits)> {
+    /// How many requests at a time a key may have that says nothing about it.
+    fn default_parallel(&self, identity: &Identity) -> Option<(ScopeId, Limits)> {
         let key = identity.key()?;
-        let (group, limits) = (&call.resolved.group, &call.table.config.governance.limits);
-        if let Some(limits) = limits.key_by_group.get(group).filter(|_| of_model.is_empty()) {
-            of_model.push((ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group), *limits));
-        }
         let parallel = self.rules.key_parallel?;
         let known = identity.rates.iter().any(|(scope, _)| scope.kind() == ScopeKind::Key);
         let limits = Limits { parallel: Some(parallel), ..Limits::default() };
@@ -267,8 +263,14 @@ impl Governance {
     }
 
     /// Holds money. Reservations of requests under way are waited for: they usually come back in part.
-    async fn hold(&self, call: &Call, group: &Resolved, purses: &[Purse]) -> Result<Charge, Error> {
-        let cost = cost(call, group)?;
+    async fn hold(
+        &self,
+        call: &Call,
+        group: &Resolved,
+        size: &Size,
+        purses: &[Purse],
+    ) -> Result<Charge, Error> {
+        let cost = cost(&call.table, group, size)?;
         let accounts: SmallVec<[Account<'_>; 4]> = purses.iter().map(account).collect();
         let end = clock::now() + call.options.first_byte_deadline.clip(FAIR_WAIT, clock::now());
         let mut loads = 0;
@@ -306,42 +308,16 @@ fn account(purse: &Purse) -> Account<'_> {
     Account { scope: &purse.scope, max: nanos(purse.max), soft: nanos(purse.soft) }
 }
 
-/// Whether a budget is for one model group only.
-fn is_of_model(kind: ScopeKind) -> bool {
-    matches!(
-        kind,
-        ScopeKind::ModelPerKey
-            | ScopeKind::ModelPerUser
-            | ScopeKind::ModelPerTeam
-            | ScopeKind::ModelPerEndUser
-    )
-}
-
-/// What the request may cost at most with any deployment of a group.
-fn cost(call: &Call, group: &Resolved) -> Result<Cost, Error> {
-    let mut demand = Demand::of_tokens(call.input_tokens, call.max_output_tokens);
-    demand.answers = call.answers;
-    let mut most = Nanos::ZERO;
-    let mut free = true;
-    for member in group.members.iter() {
-        let Some(price) = member.deployment.info.price.as_deref() else {
-            let message = format!(
-                "The model '{}' has no price here, and a budget would have to pay for it: set \
-                 input_cost_per_token and output_cost_per_token (0 if it is free) in its model_info.",
-                group.name
-            );
-            return Err(Error::new(Kind::Forbidden, message)
-                .with_type("model_cost_map_missing")
-                .with_param("model"));
-        };
-        free &= price.is_free();
-        most = most.max(estimate(price, &demand));
+/// What a caller has for one group; limits that keys have by default replace none of the key's own.
+fn of_model(call: &Call, identity: &Identity, group: &Arc<str>) -> OfModel {
+    let (mut rates, purses) = identity.of_model(group);
+    let by_default = call.table.config.governance.limits.key_by_group.get(group);
+    if let (Some(key), Some(limits)) = (identity.key(), by_default)
+        && rates.is_empty()
+    {
+        rates.push((ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group), *limits));
     }
-    Ok(match (free, call.max_output_tokens) {
-        (true, _) => Cost::Free,
-        (false, Some(_)) => Cost::AtMost(most),
-        (false, None) => Cost::Open(most),
-    })
+    (rates, purses)
 }
 
 impl Taken {

@@ -3,9 +3,12 @@
 
 use serde::Serialize;
 
+use super::bill::Bill;
 use super::governance::Taken;
 use super::record::Finished;
 use crate::actors::confirmed;
+use crate::base::usage::Usage;
+use crate::domain::deployment::Deployment;
 use crate::domain::ledger::new_id;
 use crate::domain::pricing::Cost;
 use crate::wire::endpoint::Endpoint;
@@ -56,6 +59,35 @@ struct Line<'a> {
     /// For the writer of this process, not for the ledger.
     #[serde(skip_serializing_if = "str::is_empty")]
     counted_in: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Metadata>,
+}
+
+/// What the columns have no place for.
+#[derive(Serialize)]
+struct Metadata {
+    units: Counted,
+}
+
+/// What was billed by something else than tokens.
+#[derive(Serialize)]
+struct Counted {
+    #[serde(skip_serializing_if = "is_0")]
+    milliseconds: u64,
+    #[serde(skip_serializing_if = "is_0")]
+    characters: u64,
+    #[serde(skip_serializing_if = "is_0")]
+    queries: u64,
+    #[serde(skip_serializing_if = "is_0")]
+    input_images: u64,
+    #[serde(skip_serializing_if = "is_0")]
+    output_images: u64,
+    #[serde(skip_serializing_if = "is_0")]
+    web_searches: u64,
+}
+
+fn is_0(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Serialize)]
@@ -67,17 +99,6 @@ struct Breakdown {
     reasoning_cost: i64,
     tool_usage_cost: i64,
     total_cost: i64,
-}
-
-/// What a request came to in money.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Bill {
-    /// What it cost, where that is known.
-    pub cost: Option<Cost>,
-    /// It consumed something that has no price here.
-    pub unpriced: bool,
-    /// The token counts are ours, not the provider's.
-    pub estimated: bool,
 }
 
 /// Writes the row of a request into `out`.
@@ -99,8 +120,9 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
     tags.sort_unstable();
     tags.dedup();
     let deployment = finished.deployment.as_deref();
-    let (model, api_base) = deployment
-        .map_or_else(Default::default, |deployment| (deployment.full_model(), deployment.shown_base()));
+    let (model, api_base) = deployment.map_or_else(Default::default, |deployment| {
+        (model_of(finished, deployment), deployment.shown_base())
+    });
     let ended_ms = taken.admitted_ms.saturating_add(millis(finished.duration));
     let usage = finished.usage.unwrap_or_default();
     let error = finished.error.as_ref();
@@ -141,8 +163,24 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         error_message: error.map_or("", |error| error.message()),
         cost_breakdown: bill.cost.as_ref().map(Breakdown::of),
         counted_in: &counted_in,
+        metadata: Metadata::of(&usage),
     };
     serde_json::to_writer(out, &line)
+}
+
+impl Metadata {
+    fn of(usage: &Usage) -> Option<Self> {
+        let units = &usage.units;
+        let units = Counted {
+            milliseconds: units.milliseconds,
+            characters: units.characters,
+            queries: u64::from(units.queries),
+            input_images: u64::from(units.input_images),
+            output_images: u64::from(units.output_images),
+            web_searches: u64::from(usage.web_searches),
+        };
+        (usage.web_searches > 0 || !usage.units.is_empty()).then_some(Metadata { units })
+    }
 }
 
 impl Breakdown {
@@ -156,6 +194,14 @@ impl Breakdown {
             tool_usage_cost: cost.tools.get(),
             total_cost: cost.total.get(),
         }
+    }
+}
+
+/// The model's name as the provider has it, a wildcard filled in.
+fn model_of(finished: &Finished, deployment: &Deployment) -> String {
+    match &finished.wild {
+        Some(wild) => format!("{}/{}", deployment.provider.name, wild.model),
+        None => deployment.full_model(),
     }
 }
 

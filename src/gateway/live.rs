@@ -1,6 +1,7 @@
 //! A stream under way: bytes in from the provider, translated, out to the client.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use futures_core::Stream;
 use futures_util::StreamExt;
 
 use super::attempt_guard::AttemptGuard;
+use super::media::Media;
 use super::silence::{Silence, Tick};
 use super::translate::StreamTranslator;
 use crate::base::clock;
@@ -16,6 +18,7 @@ use crate::base::deadline::Deadline;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
 use crate::upstream::{Fault, Reply};
+use crate::wire::endpoint::Endpoint;
 use crate::wire::sse::Splitter;
 
 /// The largest single event of a provider: images come as base64 inside one.
@@ -42,6 +45,10 @@ pub struct Live {
     begun: Instant,
     first: Option<Bytes>,
     out: BytesMut,
+    /// What the request asked for that is not counted in tokens, and from which endpoint.
+    media: Option<(Endpoint, Rc<Media>)>,
+    /// Whether a piece of a body that is no event stream has come.
+    sounded: bool,
 }
 
 impl Live {
@@ -65,7 +72,15 @@ impl Live {
             begun: clock::now(),
             first: None,
             out: BytesMut::new(),
+            media: None,
+            sounded: false,
         }
+    }
+
+    /// Counts what it brings with what the request asked `endpoint` for.
+    pub fn counted(mut self, endpoint: Endpoint, media: Option<Rc<Media>>) -> Self {
+        self.media = media.map(|media| (endpoint, media));
+        self
     }
 
     /// The same for a body that is no event stream (audio): it passes as it comes, and when it breaks off
@@ -116,6 +131,7 @@ impl Live {
         let now = clock::now();
         self.silence.heard(now);
         let Some(splitter) = &mut self.splitter else {
+            self.sounded = true;
             self.missing = self.missing.map(|missing| missing.saturating_sub(chunk.len() as u64));
             self.out.extend_from_slice(&chunk);
             return Ok(());
@@ -145,7 +161,10 @@ impl Live {
             return Err(Fault::Cut("shorter than announced".into()).into_error(self.provider));
         }
         if let Some(guard) = self.guard.take() {
-            guard.succeed(self.translator.usage().as_ref());
+            match self.translator.failure() {
+                Some(failure) => guard.fail(failure),
+                None => guard.succeed(self.translator.usage().as_ref()),
+            }
         }
         if let Some(reply) = self.reply.take() {
             read_tail(reply);
@@ -191,9 +210,23 @@ impl Live {
         self.guard.as_ref().is_some_and(|guard| guard.deployment().request.drain_on_disconnect)
     }
 
-    /// Tokens, as far as they are known.
+    /// The failure that the provider has told in words of its own.
+    pub fn failure(&self) -> Option<Error> {
+        self.translator.failure().cloned()
+    }
+
+    /// Tokens and what else is billed, as far as they are known.
     pub fn usage(&self) -> Option<Usage> {
-        self.translator.usage()
+        let told = self.translator.usage();
+        match &self.media {
+            None => told,
+            Some((endpoint, media)) => media.of_stream(*endpoint, told, self.has_begun()),
+        }
+    }
+
+    /// Whether a piece of the answer itself has come.
+    pub fn has_begun(&self) -> bool {
+        self.sounded || self.translator.has_content()
     }
 
     /// Bytes of answer text that came.

@@ -7,12 +7,13 @@ use bytes::Bytes;
 use futures_util::stream;
 use serde_json::{Map, Value};
 
-use super::attempts::Hop;
 use super::back::{Back, Bridge, Dialog, Shown};
 use super::call::{Body, Call};
+use super::hop::Hop;
 use super::prepare::{Prepared, Upstreamed};
 use crate::domain::providers::mock::{self, Mock};
 use crate::upstream::{Fault, Reply};
+use crate::wire::endpoint::Endpoint;
 
 /// The call that answers with `text`.
 pub fn mock(text: &str, call: &Call, hop: &Hop, shown: &Shown) -> Prepared {
@@ -22,13 +23,16 @@ pub fn mock(text: &str, call: &Call, hop: &Hop, shown: &Shown) -> Prepared {
     };
     let id = Rc::clone(&call.call_id).to_string();
     let made = mock::mock(text, call.endpoint, &request, &shown.model, shown.created, id);
+    // Sound and the texts of a transcription are no JSON objects with usage.
+    let plain = matches!(call.endpoint, Endpoint::Speech | Endpoint::Transcriptions);
     let back = Back {
         endpoint: call.endpoint,
-        dialog: if call.stream { Dialog::OpenAi } else { Dialog::Untouched },
+        dialog: if plain { Dialog::Untouched } else { Dialog::OpenAi },
         bridge: Bridge::None,
         shown: shown.clone(),
         include_usage: call.include_usage,
         choices: 1,
+        media: hop.size.media.clone(),
     };
     Prepared { upstream: Upstreamed::Made(made.map(reply)), back }
 }

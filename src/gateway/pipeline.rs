@@ -277,7 +277,7 @@ impl Gateway {
                 limit_headers::tell(reserved.standings(), head.headers_mut());
                 held.record.note(|facts| {
                     facts.usage = whole.usage;
-                    facts.output_bytes = whole.text_bytes();
+                    facts.output_bytes = whole.uncounted_bytes();
                 });
                 held.record.finish(status, None);
                 Ok(Answer { head, body: AnswerBody::Whole(whole.body) })
@@ -365,7 +365,7 @@ async fn behind_comments(
         Ok(Served::Whole { whole, .. }) => {
             held.record.note(|facts| {
                 facts.usage = whole.usage;
-                facts.output_bytes = whole.text_bytes();
+                facts.output_bytes = whole.uncounted_bytes();
             });
             (Some(held), Err(attempts::not_a_stream()))
         }

@@ -11,12 +11,13 @@ use serde_json::{Map, Value};
 use smallvec::{SmallVec, smallvec};
 
 use super::admit::MAX_DEPTH;
-use super::attempts::Hop;
 use super::back::{Back, Bridge, Dialog, Shown};
 use super::call::{Body, Call};
 use super::headers::{DeploymentHeaders, ProviderHeader};
+use super::hop::Hop;
 use super::made;
 use super::pipeline::Gateway;
+use super::size::prompts;
 use crate::actors::topology::Table;
 use crate::base::clock;
 use crate::base::error::{Error, Kind};
@@ -27,7 +28,6 @@ use crate::domain::providers::openai::{self, BodyOptions};
 use crate::domain::providers::{Dialect, anthropic, params};
 use crate::upstream::{Reply, Route};
 use crate::wire::endpoint::Endpoint;
-use crate::wire::json::Elements;
 use crate::wire::surface::Surface;
 
 /// A call that is ready to be made.
@@ -102,7 +102,15 @@ pub fn prepare(
     let route = route(gateway, call, deployment, endpoint, model)?;
     let include_usage =
         call.include_usage || call.table.config.general.always_include_stream_usage == Some(true);
-    let back = Back { endpoint, dialog, bridge, shown, include_usage, choices: choices(surface) };
+    let back = Back {
+        endpoint,
+        dialog,
+        bridge,
+        shown,
+        include_usage,
+        choices: choices(surface),
+        media: hop.size.media.clone(),
+    };
     Ok(Prepared { upstream: Upstreamed::Http { route, extra, bodies: sent }, back })
 }
 
@@ -150,13 +158,8 @@ fn bridged(
 
 /// How many choices a complete answer has: `n`, for each prompt.
 fn choices(surface: &Surface) -> usize {
-    let prompts = surface.get("prompt").filter(|raw| raw.starts_with('[')).map_or(1, |raw| {
-        // An array of numbers is one prompt, written as token ids.
-        let mut elements = Elements::of(raw).peekable();
-        if elements.peek().is_some_and(|first| first.starts_with(['"', '['])) { elements.count() } else { 1 }
-    });
-    let n = surface.u64("n").and_then(|n| usize::try_from(n).ok()).unwrap_or(1);
-    n.max(1).saturating_mul(prompts.max(1))
+    let choices = surface.u64("n").unwrap_or(1).max(1).saturating_mul(prompts(surface));
+    usize::try_from(choices).unwrap_or(usize::MAX)
 }
 
 /// Whether the deployment's model completes text and does not chat.
@@ -239,6 +242,7 @@ fn form(
         shown,
         include_usage: false,
         choices: 1,
+        media: hop.size.media.clone(),
     };
     Ok(Prepared { upstream: Upstreamed::Http { route, extra, bodies }, back })
 }

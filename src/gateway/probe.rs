@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::admit::{self, Raw};
 use super::attempt;
-use super::attempts::{Hop, Tally};
+use super::attempts::Tally;
+use super::hop::Hop;
 use super::pipeline::Gateway;
 use crate::actors::router::Picked;
 use crate::actors::topology::Member;
@@ -49,8 +50,8 @@ async fn one(gateway: &Rc<Gateway>, member: &Member) {
     let Ok(call) = admit::admit(raw, &table) else { return };
     let known = call.resolved.members.iter().position(|member| member.deployment.id == deployment.id);
     let Some(index) = known else { return };
-    let Ok(lease) = member.cell().lease(call.estimated_tokens, Instant::now()) else { return };
-    let hop = Hop { resolved: call.resolved.clone(), body: call.body.clone() };
+    let Ok(lease) = member.cell().lease(call.size.estimated_tokens(), Instant::now()) else { return };
+    let hop = Hop { resolved: call.resolved.clone(), body: call.body.clone(), size: call.size.clone() };
     let picked = Picked { lease, index };
     let mut tally = Tally::default();
     match actix_rt::time::timeout(PATIENCE, attempt::run(gateway, &call, &hop, picked, &mut tally)).await {

@@ -13,6 +13,7 @@ use crate::base::clock;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
+use crate::domain::pricing::Price;
 use crate::wire::endpoint::Endpoint;
 
 /// Everything that is known of a request when it is over.
@@ -31,6 +32,8 @@ pub struct Finished {
     pub group: Option<Arc<str>>,
     /// The deployment that answered, or failed last.
     pub deployment: Option<Arc<Deployment>>,
+    /// What was asked of that deployment, if it is a wildcard.
+    pub wild: Option<Wild>,
     /// HTTP status the client saw (or would have seen).
     pub status: u16,
     /// What went wrong, if something did.
@@ -53,6 +56,15 @@ pub struct Finished {
     pub output_bytes: u64,
     /// What it took from limits and budgets, and who pays; `None` before it was admitted.
     pub taken: Option<Box<Taken>>,
+}
+
+/// The model that was asked for through a wildcard.
+#[derive(Debug, Clone)]
+pub struct Wild {
+    /// The provider's own name of it.
+    pub model: Arc<str>,
+    /// What it costs; `None` when nobody knows.
+    pub price: Option<Arc<Price>>,
 }
 
 /// Whoever wants to know of finished requests.
@@ -81,6 +93,7 @@ impl Record {
             requested_model: None,
             group: None,
             deployment: None,
+            wild: None,
             status: 0,
             error: None,
             usage: None,

@@ -41,6 +41,12 @@ impl Telemetry {
         Telemetry { metrics, in_flight, series: RefCell::new(HashMap::new()) }
     }
 
+    /// A request has consumed something that has no price. It is rare, or soon mended.
+    pub fn unpriced(&self, finished: &Finished) {
+        let group = finished.group.as_deref().unwrap_or("unknown");
+        self.metrics.counter(names::UNPRICED, &[("model_group", group)]).increment(1);
+    }
+
     fn count(&self, finished: &Finished) {
         let key = Key {
             endpoint: finished.endpoint,

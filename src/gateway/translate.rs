@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::base::error::Error;
 use crate::base::usage::Usage;
+use crate::wire::json::member;
 use crate::wire::sse::Event;
 
 /// Translates one event stream. Bytes appended to `out` go to the client as they are.
@@ -19,6 +20,11 @@ pub trait StreamTranslator {
     /// # Errors
     /// [`Kind::Cut`](crate::base::error::Kind::Cut) when it ended before the answer was complete.
     fn end(&mut self, out: &mut BytesMut) -> Result<(), Error>;
+
+    /// The failure that the provider has told inside the stream, where that has been passed on as it is.
+    fn failure(&self) -> Option<&Error> {
+        None
+    }
 
     /// Whether the answer is complete and nothing more is to come, although the connection is open.
     fn complete(&self) -> bool;
@@ -47,12 +53,15 @@ pub struct Whole {
 }
 
 impl Whole {
-    /// Bytes of the answer, for an estimate where the provider tells no usage; a body that is no text has none.
-    pub fn text_bytes(&self) -> u64 {
-        match self.content_type {
-            ContentType::Json => u64::try_from(self.body.len()).unwrap_or(u64::MAX),
-            ContentType::Upstream | ContentType::Events => 0,
+    /// Bytes of the answer, for an estimate where the provider tells no usage, and only there; a body that is no text
+    /// has none.
+    pub fn uncounted_bytes(&self) -> u64 {
+        if self.usage.is_some() || !matches!(self.content_type, ContentType::Json) {
+            return 0;
         }
+        let text = std::str::from_utf8(&self.body).unwrap_or_default();
+        let answer = member(text, "choices").or_else(|| member(text, "output")).unwrap_or(text);
+        u64::try_from(answer.len()).unwrap_or(u64::MAX)
     }
 }
 

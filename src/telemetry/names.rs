@@ -60,6 +60,8 @@ pub const IN_FLIGHT: &str = "litellm_in_flight_requests";
 pub const DEPLOYMENT_IN_FLIGHT: &str = "stagedoor_deployment_in_flight";
 /// Actors that were restarted after a panic.
 pub const ACTOR_RESTARTS: &str = "stagedoor_actor_restarts_total";
+/// Requests that consumed something without a price, by group.
+pub const UNPRICED: &str = "stagedoor_unpriced_requests_total";
 /// Configurations taken over, by result.
 pub const RELOADS: &str = "stagedoor_config_reloads_total";
 
@@ -93,6 +95,7 @@ pub const HELP: &[(&str, &str)] = &[
     (IN_FLIGHT, "Requests under way."),
     (DEPLOYMENT_IN_FLIGHT, "Attempts under way by deployment."),
     (ACTOR_RESTARTS, "Actors restarted after a panic."),
+    (UNPRICED, "Requests that consumed something without a price."),
     (RELOADS, "Configurations taken over or refused."),
 ];
 

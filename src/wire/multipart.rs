@@ -114,6 +114,12 @@ impl Multipart {
         self.parts.iter().map(|part| part.name.as_str())
     }
 
+    /// A part's content, file or not; the largest one of that name counts.
+    pub fn content(&self, name: &str) -> Option<&[u8]> {
+        let named = self.parts.iter().filter(|part| part.name == name);
+        self.body.get(named.max_by_key(|part| part.content.len())?.content.clone())
+    }
+
     /// The size of a part's content, bytes.
     pub fn size(&self, name: &str) -> Option<usize> {
         self.parts.iter().find(|part| part.name == name).map(|part| part.content.len())

@@ -146,9 +146,9 @@ async fn many_at_once_leave_nothing_behind() {
 async fn on_disconnect_drain_reads_to_the_end() {
     let provider = FakeProvider::start().await;
     for (key, stream, comments) in [
-        ("sk-fake.chunks=20.chunk_delay=20.id=s", true, Value::Null),
-        ("sk-fake.slow=300.id=w", false, Value::Null),
-        ("sk-fake.slow=400.id=k", true, json!(0.1)),
+        ("sk-fake.chunks=20.chunk_delay=20.completion_tokens=2.id=s", true, Value::Null),
+        ("sk-fake.slow=300.completion_tokens=2.id=w", false, Value::Null),
+        ("sk-fake.slow=400.completion_tokens=2.id=k", true, json!(0.1)),
     ] {
         let model =
             with(openai("gpt", &provider, key), json!({"litellm_params": {"on_disconnect": "drain"}}));
@@ -168,6 +168,9 @@ async fn on_disconnect_drain_reads_to_the_end() {
         gateway.idle().await;
         let tokens = gateway.metric("litellm_input_tokens_metric_total", &[]).await;
         assert_eq!(tokens, Some(9.0), "{key}: what it cost is known");
+        // The provider's count, not an estimate from what came.
+        let tokens = gateway.metric("litellm_output_tokens_metric_total", &[]).await;
+        assert_eq!(tokens, Some(2.0), "{key}");
     }
 }
 

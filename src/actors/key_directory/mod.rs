@@ -18,7 +18,7 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
-pub use identity::{Identity, MASTER, Purse, rates};
+pub use identity::{Identity, MASTER, OfModel, Purse, rates};
 
 use super::keeper::{DeathNotice, Kept};
 use crate::base::clock;

@@ -11,6 +11,7 @@ use super::ticket::{End, Held, Reserved, Ticket};
 use super::window::{DAY, MINUTE, Moment, NEVER, Window};
 use super::{Kind, Limits, Quota};
 use crate::base::shards::{Locked, Shards};
+use crate::domain::scope::ScopeKind;
 
 /// The rate-limit counters of one process. Shared by all workers; a call locks the few counters that it
 /// needs for less than a microsecond and never waits for anything else.
@@ -166,6 +167,27 @@ impl Limiter {
         give_back(&mut self.scopes.lock_all(held.iter().map(|held| held.key)), held, end, now);
     }
 
+    /// Raises what is held to so many tokens.
+    pub(super) fn raise(&self, held: &mut [Held], now: Instant, tokens: u64) -> Result<(), (ScopeKind, u64)> {
+        let now = self.moment(now);
+        let mut scopes = self.scopes.lock_all(held.iter().map(|held| held.key));
+        for held in held {
+            let Some(state) = scopes.get(held.key) else { continue };
+            state.advance(now);
+            let Limits { tokens_per_minute, tokens_per_day, .. } = held.limits;
+            let minute = held.minute.as_mut().map(|reserved| (reserved, &mut state.minute));
+            let day = held.day.as_mut().zip(state.day.as_deref_mut());
+            for ((reserved, window), limit) in
+                [minute.zip(tokens_per_minute), day.zip(tokens_per_day)].into_iter().flatten()
+            {
+                if !more(window, reserved, tokens.min(limit), limit) {
+                    return Err((held.kind, limit));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn sweep(&self, now: Moment) {
         self.scopes.sweep(now.ms, |state| {
             state.advance(now);
@@ -191,6 +213,19 @@ fn give_back(scopes: &mut Locked<'_, State>, held: &[Held], end: End, now: Momen
     }
 }
 
+/// Holds `tokens` in the newest tick instead of what was reserved, if that was less; says whether they fit.
+fn more(window: &mut Window, reserved: &mut Reserved, tokens: u64, limit: u64) -> bool {
+    if tokens <= reserved.tokens {
+        return true;
+    }
+    window.give_back(reserved.tick, 0, reserved.tokens);
+    // A limit has one set of token counts, so either kind's will do.
+    let fits = window.fits(Kind::Tokens, tokens, limit);
+    let tokens = if fits { tokens } else { reserved.tokens };
+    *reserved = Reserved { tick: window.add(0, tokens), tokens, raised: true };
+    fits
+}
+
 fn settle(window: &mut Window, reserved: Reserved, end: End, now: Moment) {
     match end {
         End::Used(tokens, _) if tokens <= reserved.tokens => {
@@ -201,7 +236,7 @@ fn settle(window: &mut Window, reserved: Reserved, end: End, now: Moment) {
             window.add(0, tokens - reserved.tokens);
         }
         End::Unknown => window.give_back(reserved.tick, 0, reserved.tokens),
-        End::Cancelled => window.give_back(reserved.tick, 1, reserved.tokens),
+        End::Cancelled => window.give_back(reserved.tick, u64::from(!reserved.raised), reserved.tokens),
     }
 }
 
@@ -282,13 +317,13 @@ fn hold(state: &mut State, quota: &Quota<'_>, tokens: u64, now: Moment) -> Held 
     state.parallel += 1;
     let minute = limits.counts_minutes().then(|| {
         let tokens = tokens.min(limits.tokens_per_minute.unwrap_or(u64::MAX));
-        Reserved { tick: state.minute.add(1, tokens), tokens }
+        Reserved { tick: state.minute.add(1, tokens), tokens, raised: false }
     });
     let day = limits.tokens_per_day.map(|limit| {
         let day = state.day.get_or_insert_with(|| Box::new(Window::new(DAY)));
         day.advance(now);
         let tokens = tokens.min(limit);
-        Reserved { tick: day.add(1, tokens), tokens }
+        Reserved { tick: day.add(1, tokens), tokens, raised: false }
     });
     Held { key: quota.scope.key(), kind: quota.scope.kind(), limits, minute, day, used: state.used() }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::standing::Used;
-use super::{Limiter, Limits, Standing};
+use super::{Limiter, Limits, Quota, Standing};
 use crate::domain::scope::ScopeKind;
 
 /// What a request has taken from its limits. It gives the parallel slots back when it is gone, however it
@@ -30,6 +30,8 @@ pub(super) struct Held {
 pub(super) struct Reserved {
     pub tick: u32,
     pub tokens: u64,
+    /// The request itself is counted in an earlier tick.
+    pub raised: bool,
 }
 
 /// How a ticket ends.
@@ -52,6 +54,32 @@ impl Ticket {
     /// Gives everything back, requests too: for a request that was refused elsewhere, by a budget.
     pub fn cancel(mut self) {
         self.end(End::Cancelled);
+    }
+
+    /// Takes out what it holds of some kinds of scope, as a ticket of its own.
+    #[must_use]
+    pub fn split(&mut self, wanted: impl Fn(ScopeKind) -> bool) -> Ticket {
+        let (taken, left) = std::mem::take(&mut self.held).into_iter().partition(|held| wanted(held.kind));
+        self.held = left;
+        Ticket { limiter: Arc::clone(&self.limiter), held: taken }
+    }
+
+    /// Holds from now on what the other one, of the same limiter, has held.
+    pub fn join(&mut self, mut other: Ticket) {
+        self.held.append(&mut other.held);
+    }
+
+    /// Holds at least so many estimated tokens everywhere: a request has become larger while it was under way.
+    ///
+    /// # Errors
+    /// The kind of scope and the limit that has no room; what was raised before stays so.
+    pub fn raise(&mut self, now: Instant, tokens: u64) -> Result<(), (ScopeKind, u64)> {
+        Arc::clone(&self.limiter).raise(&mut self.held, now, tokens)
+    }
+
+    /// Whether it is of exactly these scopes.
+    pub fn is_of(&self, quotas: &[Quota<'_>]) -> bool {
+        self.held.iter().map(|held| held.key).eq(quotas.iter().map(|quota| quota.scope.key()))
     }
 
     /// How its scopes stood just after it was taken, itself included, in the order of its quotas.

@@ -27,6 +27,8 @@ pub struct Demand {
     pub search_context: SearchContext,
     /// What else the request asks for: images, characters, seconds, queries.
     pub units: Units,
+    /// Whether searches or seconds are a guess that the answer may exceed.
+    pub guessed: bool,
 }
 
 impl Demand {
@@ -56,6 +58,14 @@ pub fn estimate(price: &Price, demand: &Demand) -> Nanos {
     let tokens = price.rows.iter().filter(reaches).filter(allowed).map(tokens).max();
     let sum = units(price, demand).plus(tokens.unwrap_or_default());
     adjusted(&price.adjust, sum).round()
+}
+
+/// Whether [`estimate`] is the most that the call can cost: its output is capped or free, and nothing that has a
+/// price is only guessed.
+pub fn is_bounded(price: &Price, demand: &Demand) -> bool {
+    let writes = || price.rows.iter().any(|row| row.rates.worst_output(demand.media) > Atto::ZERO);
+    let guessed = demand.guessed && (price.units.second.is_some() || price.units.searches.is_some());
+    (demand.max_output_tokens.is_some() || !writes()) && !guessed
 }
 
 /// Both tokens and units are reserved where either may be billed.

@@ -26,6 +26,10 @@ pub struct Asked {
     pub units: Units,
     /// The context size of web searches.
     pub search_context: SearchContext,
+    /// How many web searches the provider may run, 1 where nothing caps them.
+    pub web_searches: u32,
+    /// Whether nothing caps them.
+    pub searches_open: bool,
 }
 
 /// What a JSON request asks for. A transcription is a form: see [`heard`].
@@ -51,7 +55,7 @@ pub fn of_request(endpoint: Endpoint, request: &Surface) -> Asked {
         | Endpoint::Transcriptions
         | Endpoint::Responses => Units::default(),
     };
-    Asked { units, search_context: search_context(request) }
+    Asked { units, ..searches(request) }
 }
 
 /// The usage of an answer: the provider's counts, and what was asked for where the answer does not say.
@@ -138,17 +142,24 @@ fn reranked(usage: &mut Usage, asked: &Units, reply: &str) -> Units {
     Units { queries: searches.unwrap_or(asked.queries), ..*asked }
 }
 
-/// The context size of web searches: of the chat API's options, or of the Responses API's tool.
-fn search_context(request: &Surface) -> SearchContext {
-    fn size(holder: &str) -> Option<SearchContext> {
-        SearchContext::named(&member(holder, "search_context_size").and_then(str_of)?)
+/// The web searches of the chat API's options, or of the Responses API's and Anthropic's tool.
+fn searches(request: &Surface) -> Asked {
+    let is_search = |tool: &&str| member(tool, "type").is_some_and(|kind| kind.starts_with("\"web_search"));
+    let tools = Elements::of(request.get("tools").unwrap_or_default()).filter(is_search);
+    let options = request.get("web_search_options").filter(|raw| *raw != "null");
+    let most = request.u64("max_tool_calls");
+    let mut asked = Asked::default();
+    for (place, holder) in options.into_iter().chain(tools).enumerate() {
+        let named = member(holder, "search_context_size").and_then(str_of);
+        if let Some(size) = named.and_then(|name| SearchContext::named(&name)).filter(|_| place == 0) {
+            asked.search_context = size;
+        }
+        let own = member(holder, "max_uses").and_then(|raw| raw.parse().ok());
+        let uses = own.or(most).and_then(|uses: u64| u32::try_from(uses).ok());
+        asked.searches_open |= uses.is_none();
+        asked.web_searches = asked.web_searches.saturating_add(uses.unwrap_or(1));
     }
-    let tool = || {
-        let searches =
-            |tool: &&str| member(tool, "type").is_some_and(|kind| kind.starts_with("\"web_search"));
-        Elements::of(request.get("tools")?).filter(searches).find_map(size)
-    };
-    request.get("web_search_options").and_then(size).or_else(tool).unwrap_or_default()
+    asked
 }
 
 /// Length of a transcription's audio as its JSON answer tells it (`duration` of `verbose_json`).

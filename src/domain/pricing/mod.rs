@@ -20,7 +20,7 @@ mod sheet;
 pub use adjust::{Adjust, AdjustConfig, Ratio};
 pub use book::{PriceBook, PriceProblem};
 pub use cost::{Cost, cost};
-pub use estimate::{Demand, estimate};
+pub use estimate::{Demand, estimate, is_bounded};
 pub use field::is_price;
 pub use listed::{ListedModel, fill, find, owner_of};
 pub use price::Price;

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use super::media::Media;
 use super::translate::{ContentType, StreamTranslator, Whole};
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
@@ -80,6 +81,8 @@ pub struct Back {
     pub include_usage: bool,
     /// How many choices the request asks for.
     pub choices: usize,
+    /// What the request asked for that is not counted in tokens.
+    pub media: Option<Rc<Media>>,
 }
 
 impl Back {
@@ -88,6 +91,15 @@ impl Back {
     /// # Errors
     /// An error inside a success, or what is no answer at all.
     pub fn whole(&self, body: Bytes, deployment: &Deployment) -> Result<Whole, Error> {
+        let mut whole = self.translated(body, deployment)?;
+        if let Some(media) = &self.media {
+            let text = std::str::from_utf8(&whole.body).unwrap_or_default();
+            whole.usage = media.of_whole(self.endpoint, text, whole.usage);
+        }
+        Ok(whole)
+    }
+
+    fn translated(&self, body: Bytes, deployment: &Deployment) -> Result<Whole, Error> {
         let untouched = matches!(self.dialog, Dialog::Untouched) || self.endpoint == Endpoint::Speech;
         if untouched {
             return Ok(Whole { body, content_type: ContentType::Upstream, usage: None });
@@ -98,7 +110,7 @@ impl Back {
             return Ok(Whole { body, content_type: ContentType::Json, usage });
         }
         let (reply, usage) = self.chat_reply(body, deployment)?;
-        self.join(vec![reply], usage.unwrap_or_default())
+        self.join(vec![reply], usage)
     }
 
     /// One answer of the endpoint that was called, in OpenAI's shape.
@@ -108,7 +120,8 @@ impl Back {
     pub fn chat_reply(&self, body: Bytes, deployment: &Deployment) -> Result<(Value, Option<Usage>), Error> {
         if let Dialog::Anthropic(context) = &self.dialog {
             let (reply, usage) = anthropic::reply(&body, context, &self.anthropic_shown())?;
-            return Ok((reply, Some(usage)));
+            // A server that tells nothing is estimated like any other.
+            return Ok((reply, Some(usage).filter(|usage| usage.total() > 0)));
         }
         let (body, usage) =
             openai::restamp(body, &self.shown.model).map_err(|invalid| invalid.into_error(deployment))?;
@@ -122,7 +135,7 @@ impl Back {
     ///
     /// # Errors
     /// A defect of ours.
-    pub fn join(&self, mut replies: Vec<Value>, usage: Usage) -> Result<Whole, Error> {
+    pub fn join(&self, mut replies: Vec<Value>, usage: Option<Usage>) -> Result<Whole, Error> {
         let model = &*self.shown.model;
         let answer = match &self.bridge {
             Bridge::Completions(_) => completions::from_chats(replies, model),
@@ -138,7 +151,7 @@ impl Back {
             }
         };
         let body = Bytes::from(answer.to_string());
-        Ok(Whole { body, content_type: ContentType::Json, usage: Some(usage) })
+        Ok(Whole { body, content_type: ContentType::Json, usage })
     }
 
     /// Whether a whole answer may come where a stream was asked for.

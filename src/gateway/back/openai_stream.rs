@@ -74,6 +74,10 @@ impl OpenAiResponses {
 }
 
 impl StreamTranslator for OpenAiResponses {
+    fn failure(&self) -> Option<&Error> {
+        self.stream.failure()
+    }
+
     fn event(&mut self, event: &Event, out: &mut BytesMut) -> Result<(), Error> {
         self.done |= self.stream.feed(event, out)?.done;
         // A failure before any part of the answer can still be retried or go to a fallback.

@@ -10,6 +10,7 @@ use crate::gateway::translate::StreamTranslator;
 use crate::wire::json;
 use crate::wire::sse::Event;
 use crate::wire::surface::str_of;
+use crate::wire::usage::usage_of;
 
 /// Passes events on.
 pub struct RawStream {
@@ -17,6 +18,9 @@ pub struct RawStream {
     content: bool,
     /// The type of the latest event, where events carry one.
     latest: Option<String>,
+    usage: Option<Usage>,
+    /// Images that are complete.
+    images: u32,
 }
 
 /// The last events of streams whose events carry a type (OpenAI's audio and image streaming).
@@ -26,7 +30,7 @@ const LAST: [&str; 4] =
 impl RawStream {
     /// A stream of this provider.
     pub fn new(provider: &'static str) -> Self {
-        RawStream { provider, content: false, latest: None }
+        RawStream { provider, content: false, latest: None, usage: None, images: 0 }
     }
 }
 
@@ -35,6 +39,12 @@ impl StreamTranslator for RawStream {
         self.content = true;
         let data = std::str::from_utf8(event.data()).unwrap_or_default();
         if let Some(kind) = json::member(data, "type").and_then(str_of) {
+            if LAST.contains(&&*kind) {
+                self.images += u32::from(kind.starts_with("image"));
+                let told = json::member(data, "usage").and_then(usage_of);
+                self.usage =
+                    told.map(|told| self.usage.map_or(told, |usage| usage.plus(&told))).or(self.usage);
+            }
             self.latest = Some(kind.into_owned());
         }
         out.extend_from_slice(event.raw());
@@ -57,7 +67,9 @@ impl StreamTranslator for RawStream {
     }
 
     fn usage(&self) -> Option<Usage> {
-        None
+        let mut usage = self.usage.or_else(|| (self.images > 0).then(Usage::default))?;
+        usage.units.output_images = self.images;
+        Some(usage)
     }
 
     fn output_bytes(&self) -> u64 {
@@ -66,5 +78,37 @@ impl StreamTranslator for RawStream {
 
     fn error(&mut self, error: &Error, out: &mut BytesMut) {
         write_error_event(error, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::wire::sse::Splitter;
+
+    fn usage(events: &[&'static str]) -> Option<Usage> {
+        let (mut stream, mut splitter) = (RawStream::new("OpenAI"), Splitter::new(1 << 20));
+        for event in events {
+            splitter.push(Bytes::from(format!("data: {event}\n\n")));
+            let event = splitter.next().unwrap().unwrap();
+            stream.event(&event, &mut BytesMut::new()).unwrap();
+        }
+        stream.usage()
+    }
+
+    #[test]
+    fn the_last_event_tells_what_it_costs() {
+        assert_eq!(usage(&[r#"{"type":"transcript.text.delta","delta":"x"}"#]), None);
+        let done =
+            r#"{"type":"transcript.text.done","usage":{"type":"tokens","input_tokens":9,"output_tokens":2}}"#;
+        assert_eq!(usage(&[done]).unwrap().total(), 11);
+        let image = r#"{"type":"image_generation.completed","b64_json":"","usage":{"input_tokens":5,"output_tokens":100}}"#;
+        let partial = r#"{"type":"image_generation.partial_image","b64_json":""}"#;
+        let made = usage(&[partial, image]).unwrap();
+        assert_eq!((made.total(), made.units.output_images), (105, 1));
+        let uncounted = r#"{"type":"image_generation.completed","b64_json":""}"#;
+        assert_eq!(usage(&[uncounted, uncounted]).unwrap().units.output_images, 2);
     }
 }

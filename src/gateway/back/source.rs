@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::base::error::{Error, Kind};
-use crate::base::usage::Usage;
+use crate::base::usage::{ServiceTier, Usage};
 use crate::domain::deployment::Deployment;
 use crate::domain::providers::{anthropic, upstream_error};
 use crate::upstream::Fault;
@@ -46,12 +46,23 @@ pub struct OpenAiSource {
     finished: HashSet<u64>,
     done: bool,
     usage: Option<Usage>,
+    tier: Option<ServiceTier>,
+    /// Whether an answer cites the web.
+    searched: bool,
 }
 
 impl OpenAiSource {
     /// A source that reads this deployment's stream.
     pub fn new(deployment: Arc<Deployment>) -> Self {
-        OpenAiSource { deployment, open: HashSet::new(), finished: HashSet::new(), done: false, usage: None }
+        OpenAiSource {
+            deployment,
+            open: HashSet::new(),
+            finished: HashSet::new(),
+            done: false,
+            usage: None,
+            tier: None,
+            searched: false,
+        }
     }
 
     fn follow(&mut self, chunk: &Value) {
@@ -61,10 +72,15 @@ impl OpenAiSource {
             if choice.get("finish_reason").is_some_and(|reason| !reason.is_null()) {
                 self.finished.insert(index);
             }
+            let cited = choice.pointer("/delta/annotations/0/type").and_then(Value::as_str);
+            self.searched |= cited == Some("url_citation");
         }
         if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
-            self.usage = usage_of(&usage.to_string());
+            self.usage = usage_of(&usage.to_string()).or(self.usage);
         }
+        // The first chunks may say `auto`; the last word is what is billed.
+        let tier = chunk.get("service_tier").and_then(Value::as_str);
+        self.tier = tier.map(ServiceTier::of_answer).or(self.tier);
     }
 }
 
@@ -100,7 +116,11 @@ impl ChunkSource for OpenAiSource {
     }
 
     fn usage(&self) -> Option<Usage> {
-        self.usage
+        self.usage.map(|usage| Usage {
+            service_tier: self.tier.unwrap_or(usage.service_tier),
+            web_searches: usage.web_searches.max(u32::from(self.searched)),
+            ..usage
+        })
     }
 }
 
@@ -132,5 +152,32 @@ impl ChunkSource for AnthropicSource {
 
     fn usage(&self) -> Option<Usage> {
         self.stream.usage()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::gateway::testing::config;
+    use crate::wire::sse::Splitter;
+
+    #[test]
+    fn what_stands_beside_the_usage_is_billed_behind_a_bridge_too() {
+        let model = "model_list: [{model_name: g, litellm_params: {model: openai/gpt-4o, api_key: k}}]";
+        let mut source = OpenAiSource::new(Arc::clone(&config(model).deployments[0]));
+        let mut splitter = Splitter::new(1 << 20);
+        for event in [
+            r#"{"service_tier":"auto","choices":[{"index":0,"delta":{"content":"x"}}]}"#,
+            r#"{"service_tier":"priority","choices":[{"delta":{"annotations":[{"type":"url_citation"}]}}]}"#,
+            r#"{"service_tier":"priority","choices":[],"usage":{"prompt_tokens":4,"completion_tokens":2}}"#,
+            r#"{"choices":[],"usage":{}}"#,
+        ] {
+            splitter.push(Bytes::from(format!("data: {event}\n\n")));
+            source.event(&splitter.next().unwrap().unwrap(), &mut Vec::new()).unwrap();
+        }
+        let usage = source.usage().unwrap();
+        assert_eq!((usage.total(), usage.web_searches, usage.service_tier), (6, 1, ServiceTier::Priority));
     }
 }

@@ -1,8 +1,11 @@
 //! The management API through the real program, on SQLite and on PostgreSQL.
 
+mod bills;
 mod command_line;
 mod governed;
+mod hops;
 mod keys;
+mod media;
 mod models;
 mod moving;
 #[path = "../../support/postgres.rs"]
