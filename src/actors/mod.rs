@@ -1,5 +1,6 @@
 //! One writer per fact: the actors and the small shared memory they publish into.
 
+pub mod alerter;
 pub mod cell;
 pub mod confirmed;
 pub mod deployment;
@@ -8,6 +9,7 @@ pub mod key_directory;
 pub mod outbox;
 pub mod router;
 pub mod spend_writer;
+pub mod spool_gauges;
 pub mod stored_models;
 pub mod topology;
 pub mod wild_prices;

@@ -14,6 +14,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, Wrap
 
 use super::confirmed::Confirmed;
 use super::keeper::DeathNotice;
+use super::spool_gauges::SpoolGauges;
 use crate::base::clock::unix_ms;
 use crate::domain::budget::Budgets;
 use crate::domain::ledger::LedgerRow;
@@ -26,6 +27,8 @@ const MOST_ROWS: usize = 2_000;
 const MOST_BYTES: usize = 2 << 20;
 /// How often it looks whether budget periods are over.
 const RESETS: Duration = Duration::from_secs(10);
+/// How often what waits is shown.
+const SHOWN: Duration = Duration::from_secs(2);
 /// The first pause after the store has refused.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest.
@@ -52,6 +55,8 @@ pub struct Duties {
     pub keep: Option<(Duration, Duration)>,
     /// The spool that is to be forced to disk, and how often.
     pub sync: Option<(Arc<Spool>, Duration)>,
+    /// Where what waits is shown.
+    pub gauges: SpoolGauges,
 }
 
 impl Desk {
@@ -156,6 +161,7 @@ impl Actor for SpendWriter {
         ctx.spawn(work(self.desk.clone()).into_actor(self));
         ctx.spawn(look_after(self.desk.clone()).into_actor(self));
         ctx.spawn(force(self.desk.clone()).into_actor(self));
+        ctx.spawn(show(self.desk.clone()).into_actor(self));
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
@@ -206,6 +212,18 @@ async fn look_after(desk: Desk) {
                 tracing::warn!(%error, "old ledger rows could not be deleted");
             }
         }
+    }
+}
+
+/// Shows what waits; while a batch is under way, what waited before it.
+async fn show(desk: Desk) {
+    loop {
+        let reader = desk.take_reader();
+        let mut held = reader.map(|reader| Held { desk: &desk, reader: Some(reader) });
+        let backlog = held.as_mut().and_then(|held| held.reader.as_mut()).map(Reader::backlog);
+        drop(held);
+        desk.0.duties.gauges.show(backlog);
+        actix_rt::time::sleep(SHOWN).await;
     }
 }
 

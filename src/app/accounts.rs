@@ -9,9 +9,12 @@ use std::time::Duration;
 use actix_rt::{Arbiter, ArbiterHandle};
 
 use super::boot::StartError;
+use crate::actors::alerter::{self, Alerter};
 use crate::actors::keeper::Kept;
-use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse};
+use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse, Terms};
 use crate::actors::spend_writer::{Desk, Duties, Flush, SpendWriter};
+use crate::actors::spool_gauges::SpoolGauges;
+use crate::actors::topology::Current;
 use crate::base::ids;
 use crate::base::money::Nanos;
 use crate::config::Config;
@@ -20,6 +23,7 @@ use crate::domain::ledger::{AccountId, AccountKind};
 use crate::domain::scope::{ScopeId, ScopeKind};
 use crate::gateway::governance::{Governance, Rules};
 use crate::gateway::named::DefaultBudget;
+use crate::gateway::throttle::Share;
 use crate::manage::{Changed, Changes};
 use crate::spool::{Fsync, Settings, Spool};
 use crate::store::Store;
@@ -29,6 +33,8 @@ use crate::telemetry::{Metrics, names};
 const PASSING: &str = "stagedoor-rows-";
 /// How long the last rows may take to reach the store at the end; what is left waits in the spool.
 const LAST_FLUSH: Duration = Duration::from_secs(10);
+/// How long the last alerts may take.
+const LAST_ALERTS: Duration = Duration::from_secs(5);
 
 /// The counters of this process, with what the configuration limits for everybody.
 pub fn governance(config: &Config, store: &Store) -> Governance {
@@ -52,6 +58,7 @@ pub fn governance(config: &Config, store: &Store) -> Governance {
         refuses_unpriced: settings.money.refuses_unpriced,
         needs_end_user: settings.identity.needs_end_user,
         tokens: settings.limits.tokens,
+        throttle: settings.money.throttle_share.map(Share::new),
     });
     governance
 }
@@ -64,13 +71,39 @@ pub fn directory(
     metrics: &Metrics,
 ) -> (Directory, Kept<KeyDirectory>) {
     let identity = &config.governance.identity;
-    let directory = Directory::new(store.clone(), identity.user_budget_in_teams, identity.cache_for);
+    let terms = Terms {
+        team_users_pay: identity.user_budget_in_teams,
+        user_budget: config.governance.grants.user_budget.map(Nanos::get),
+    };
+    let directory = Directory::new(store.clone(), terms, identity.cache_for, identity.cache_entries);
     let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "key_directory")]);
     let own = directory.clone();
     let actor = Kept::start("key_directory", control.clone(), restarts, move |notice| {
         KeyDirectory::new(own.clone(), notice)
     });
     (directory, actor)
+}
+
+/// Who tells operators of budgets.
+pub fn alerter(
+    current: &Current,
+    tls: &Arc<rustls::ClientConfig>,
+    control: &ArbiterHandle,
+    metrics: &Metrics,
+) -> Kept<Alerter> {
+    let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "alerter")]);
+    let (current, tls, metrics) = (Arc::clone(current), Arc::clone(tls), metrics.clone());
+    Kept::start("alerter", control.clone(), restarts, move |notice| {
+        Alerter::new(Arc::clone(&current), Arc::clone(&tls), metrics.clone(), notice)
+    })
+}
+
+/// Waits for alerts that are on their way, as far as they arrive soon.
+pub async fn last_alerts(alerts: &Kept<Alerter>) {
+    let Some(asked) = alerts.with(|address| address.send(alerter::Flush)) else { return };
+    if actix_rt::time::timeout(LAST_ALERTS, asked).await.is_err() {
+        tracing::warn!("alerts about budgets are left undelivered");
+    }
 }
 
 /// The ledger of this process.
@@ -132,6 +165,7 @@ impl Ledger {
                 SpoolFsync::Interval(every) => Some((Arc::clone(&spool), every)),
                 SpoolFsync::Never | SpoolFsync::Always => None,
             },
+            gauges: SpoolGauges::new(Arc::clone(&spool), metrics),
         };
         let desk = Desk::new(reader, store.clone(), Arc::clone(governance.budgets()), duties);
         let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "spend_writer")]);

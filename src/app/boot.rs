@@ -102,6 +102,8 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener };
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
+    let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
+    let alerts = accounts::alerter(&current, &tls, &ground.control, &metrics);
     let store = remember::store(&config)?;
     let mut governance = accounts::governance(&config, &store);
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
@@ -111,20 +113,22 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let manage = remember::open(&config, store, &master, Arc::new(carrier), models);
     let shared = Shared {
         current: Arc::clone(&current),
-        identities: Identities::new(master.key.clone()).with_keys(directory, keys),
+        identities: Identities::new(master.key.clone())
+            .with_keys(directory, keys)
+            .open_when_down(config.governance.store.open_when_down),
         governance,
         metrics: metrics.clone(),
         in_flight: InFlight::default(),
         draining: Draining::default(),
     };
-    let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
     // Before it says that it listens: from then on signals and file changes must not be missed.
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;
     watch::start(&cli, &config, topology, shared.clone());
-    let running = server::start(&cli, &shared, &manage, &ledger, tls)?;
+    let running = server::start(&cli, &shared, &manage, &ledger, &alerts, tls)?;
     banner::say_started(&running, &config, &master, cli.config.as_deref());
     control.spawn(upkeep(metrics));
     let code = shutdown::run_until_stopped(running, &shared, signals).await;
+    accounts::last_alerts(&alerts).await;
     ledger.close().await;
     control.stop();
     Ok(code)

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod banner;
 pub mod boot;
 pub mod cli;
+pub mod fixed;
 pub mod generate_key;
 pub mod import_litellm;
 pub mod models;

@@ -24,6 +24,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use super::accounts::Ledger;
 use super::boot::{StartError, process_env};
 use super::cli::Cli;
+use crate::actors::alerter::Alerter;
 use crate::actors::keeper::Kept;
 use crate::actors::router::Router;
 use crate::gateway::books::Books;
@@ -66,6 +67,7 @@ pub fn start(
     shared: &Shared,
     manage: &Manage,
     ledger: &Ledger,
+    alerts: &Kept<Alerter>,
     tls: Arc<rustls::ClientConfig>,
 ) -> Result<Running, StartError> {
     let workers = cli.num_workers.filter(|workers| *workers > 0).map_or_else(cores, usize::from);
@@ -80,11 +82,15 @@ pub fn start(
     let address = listener.local_addr().unwrap_or(address);
     let keep_alive = Duration::from_secs(cli.keepalive_timeout);
     let (shared, manage) = (shared.clone(), manage.clone());
-    let (spool, keeps_master) = (ledger.spool.clone(), ledger.keeps_master);
-    let next = Arc::new(AtomicUsize::new(0));
+    let keeping = Keeping {
+        spool: ledger.spool.clone(),
+        keeps_master: ledger.keeps_master,
+        alerts: alerts.clone(),
+        next: Arc::default(),
+    };
     let page = documentation(&process_env);
     let app = move || {
-        let gateway = worker(&shared, &tls, books(&shared, spool.as_ref(), keeps_master, &next));
+        let gateway = worker(&shared, &tls, keeping.books(&shared));
         let app = App::new().app_data(Data::new(Rc::clone(&gateway))).app_data(Data::new(manage.clone()));
         let app = app.configure(|config| routes::configure(config, page.as_deref()));
         let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
@@ -153,24 +159,34 @@ fn worker(shared: &Shared, tls: &Arc<rustls::ClientConfig>, books: Rc<Books>) ->
     Gateway::new(shared.clone(), upstream, router, books)
 }
 
-/// One worker's books, with an end of the spool of their own.
-fn books(shared: &Shared, spool: Option<&Arc<Spool>>, keeps_master: bool, next: &AtomicUsize) -> Rc<Books> {
-    let appender = spool.map(|spool| spool.appender(next.fetch_add(1, Ordering::Relaxed)));
-    let books = Rc::new(Books::new(
-        Telemetry::new(shared.metrics.clone()),
-        appender,
-        keeps_master,
-        shared.governance.rules.tokens,
-    ));
-    let own = Rc::downgrade(&books);
-    actix_rt::spawn(async move {
-        while let Some(books) = own.upgrade() {
-            books.tick();
-            drop(books);
-            actix_rt::time::sleep(TICK).await;
-        }
-    });
-    books
+/// What the workers' books are made of.
+#[derive(Clone)]
+struct Keeping {
+    spool: Option<Arc<Spool>>,
+    keeps_master: bool,
+    alerts: Kept<Alerter>,
+    /// The number of the next worker's end of the spool.
+    next: Arc<AtomicUsize>,
+}
+
+impl Keeping {
+    /// One worker's books, with an end of the spool of their own.
+    fn books(&self, shared: &Shared) -> Rc<Books> {
+        let next = || self.next.fetch_add(1, Ordering::Relaxed);
+        let appender = self.spool.as_ref().map(|spool| spool.appender(next()));
+        let telemetry = Telemetry::new(shared.metrics.clone());
+        let books = Books::new(telemetry, appender, self.keeps_master, shared.governance.rules.tokens);
+        let books = Rc::new(books.with_alerts(self.alerts.clone()));
+        let own = Rc::downgrade(&books);
+        actix_rt::spawn(async move {
+            while let Some(books) = own.upgrade() {
+                books.tick();
+                drop(books);
+                actix_rt::time::sleep(TICK).await;
+            }
+        });
+        books
+    }
 }
 
 fn server_tls(certificate: &Path, key: &Path) -> Result<rustls::ServerConfig, StartError> {

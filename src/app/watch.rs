@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::boot;
 use super::cli::Cli;
+use super::{boot, fixed};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{Apply, Topology};
 use crate::config::{Config, Severity};
@@ -101,7 +101,9 @@ async fn reload(cli: &Cli, topology: &Kept<Topology>, shared: &Shared) {
         tracing::warn!("{problem}");
     }
     super::prices::warn_of_unpriced(&loaded.config);
-    warn_of_fixed(&shared.current.load().config, &loaded.config);
+    for name in fixed::changed(&shared.current.load().config, &loaded.config) {
+        tracing::warn!("{name} has changed: restart to use it");
+    }
     let Some(address) = topology.address() else {
         told("refused");
         tracing::error!("the configuration was not reloaded: the topology actor is being restarted");
@@ -116,28 +118,5 @@ async fn reload(cli: &Cli, topology: &Kept<Topology>, shared: &Shared) {
             told("refused");
             tracing::error!(%cause, "the configuration was not reloaded");
         }
-    }
-}
-
-/// Settings that are read once at start.
-fn warn_of_fixed(old: &Config, new: &Config) {
-    if old.general.master_key != new.general.master_key {
-        tracing::warn!("general_settings.master_key has changed: restart to use the new key");
-    }
-    if old.governance.store.holds_models != new.governance.store.holds_models {
-        tracing::warn!("general_settings.store_model_in_db has changed: restart to use it");
-    }
-    let tls = |config: &Config| (config.settings.ssl_verify, config.settings.ca_file.clone());
-    if tls(old) != tls(new) {
-        tracing::warn!("TLS settings have changed: restart to use them");
-    }
-    let log = |config: &Config| {
-        (config.settings.json_logs, config.settings.verbose, config.general.log_level.clone())
-    };
-    if log(old) != log(new) {
-        tracing::warn!("log settings have changed: restart to use them");
-    }
-    if old.settings.latency_buckets != new.settings.latency_buckets {
-        tracing::warn!("prometheus_latency_buckets has changed: restart to use them");
     }
 }

@@ -140,6 +140,7 @@ pub const LITELLM: Keys = Keys {
         "default_key_generate_params", "key_generation_settings", "internal_user_budget_duration",
         "max_internal_user_budget", "model_cost_map_url", "max_user_budget", "max_end_user_budget_id",
         "timezone", "budget_reset_time", "price_list", "block_requests_for_models_without_pricing",
+        "budget_exceeded_throttle_percentage",
     ],
     later: &[
         "cache", "cache_params", "cache_ttl", "modify_params", "callbacks", "success_callback",
@@ -207,6 +208,7 @@ pub const GENERAL: Keys = Keys {
         "litellm_key_header_name", "spool_dir", "spool_fsync", "spool_fsync_interval", "spool_full",
         "disable_custom_api_keys", "disable_auto_add_proxy_admin_to_teams", "apply_user_budget_to_team_keys",
         "proxy_config_reload_interval_seconds",
+        "store_prompts_in_spend_logs",
     ],
     later: &[
         "background_health_checks", "health_check_interval", "health_check_concurrency", "health_check_details",
@@ -214,7 +216,7 @@ pub const GENERAL: Keys = Keys {
         "health_check_ignore_transient_errors", "cancel_on_disconnect", "forward_llm_provider_auth_headers",
         "infer_model_from_keys", "max_in_flight_requests_per_worker", "max_queued_requests_per_worker",
         "admission_queue_timeout_seconds", "fail_closed_rate_limit_enforcement", "coordination_redis",
-        "pass_through_endpoints", "alerting_threshold", "drain_endpoint_token", "store_prompts_in_spend_logs",
+        "pass_through_endpoints", "alerting_threshold", "drain_endpoint_token",
         "database_extra_connection_params", "database_type", "database_args", "disable_reset_budget",
         "disable_adding_master_key_hash_to_db", "disable_error_logs", "disable_prisma_schema_update",
         "disable_responses_id_security", "enable_jwt_auth", "litellm_jwtauth", "enable_oauth2_auth",

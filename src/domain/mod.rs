@@ -1,6 +1,7 @@
 //! What Stagedoor knows and decides, without IO: deployments, routing, reliability, providers, limits, budgets,
 //! prices.
 
+pub mod alert;
 pub mod bridge;
 pub mod budget;
 pub mod deployment;

@@ -10,13 +10,15 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::call::{Body, Call, OwnConnection};
+use super::named_user;
 use super::options::Options;
 use super::size::Size;
 use crate::actors::topology::Table;
 use crate::base::error::{Error, Kind};
 use crate::base::secret::Secret;
-use crate::config::model::GeneralSettings;
+use crate::config::model::{GeneralSettings, IdentitySettings};
 use crate::domain::deployment::Deployment;
+use crate::domain::keys::OwnRouting;
 use crate::domain::reliability::RequestFallbacks;
 use crate::domain::reliability::request_fallbacks::FIELDS;
 use crate::domain::routing::groups::Resolved;
@@ -37,6 +39,7 @@ const MOST_TAGS: usize = 32;
 const LONGEST_MODEL: usize = 1024;
 
 /// A request as it came.
+#[derive(Clone)]
 pub struct Raw<'a> {
     /// What was asked.
     pub endpoint: Endpoint,
@@ -48,6 +51,8 @@ pub struct Raw<'a> {
     pub api_version: Option<&'a str>,
     /// The body.
     pub body: Bytes,
+    /// What its key and team change about it.
+    pub own: Option<Arc<OwnRouting>>,
     /// When it arrived.
     pub received: Instant,
     /// Its id.
@@ -63,6 +68,7 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
     let body = parse_body(&raw)?;
     let surface = body.json();
     let requested = requested_model(&raw, &body, table)?;
+    let requested = renamed(raw.own.as_deref(), requested);
     let resolved = resolve(table, &requested)?;
     let requested: Arc<str> =
         if *resolved.name == *requested { Arc::clone(&resolved.name) } else { requested.as_ref().into() };
@@ -76,17 +82,31 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         Some(surface) => flag(surface, "stream")?,
         None => form_flag(&body, "stream"),
     };
-    let options = Options::read(special, surface, raw.received)?;
-    let end_user = surface.and_then(|surface| surface.str("user")).filter(|user| !user.is_empty());
+    let mut options = Options::read(special, surface, raw.received)?;
+    let request_fallbacks = request_fallbacks(surface)?;
+    let own = raw.own.as_ref().map(|own| &own.settings);
+    options.num_retries = options.num_retries.or(own.and_then(|own| own.num_retries));
+    let identity = &table.config.governance.identity;
+    check_tags(identity, &options.tags)?;
+    let end_user = named_user::customer(identity, special, raw.headers).or_else(|| {
+        let named = surface.and_then(|surface| surface.str("user")).filter(|user| !user.is_empty());
+        named.map(|user| user.as_ref().into())
+    });
     check_names(end_user.as_deref(), &options.tags)?;
+    let user = named_user::user(identity, raw.headers);
+    check_names(user.as_deref(), &[])?;
     Ok(Rc::new(Call {
         endpoint: raw.endpoint,
         stream: stream && streams(raw.endpoint),
         include_usage: surface.is_some_and(wants_usage),
         options,
-        request_fallbacks: request_fallbacks(surface)?,
+        fallbacks: own.map(|own| request_fallbacks.clone().or(&own.fallbacks)),
+        own: raw.own.clone(),
+        request_fallbacks,
         size: Size::of(raw.endpoint, &body),
-        end_user: end_user.map(|user| user.as_ref().into()),
+        end_user,
+        user,
+        session: named_user::session(special),
         forward: special.map_or_else(Vec::new, |headers| forwarded(headers, &table.config.general)),
         own_connection,
         api_version: raw.api_version.map(str::to_string),
@@ -165,6 +185,14 @@ fn moderation_model(table: &Table) -> Cow<'_, str> {
     let moderates = |deployment: &&Arc<Deployment>| deployment.info.mode.as_deref() == Some("moderation");
     let found = table.config.deployments.iter().find(moderates);
     Cow::Borrowed(found.map_or("omni-moderation-latest", |deployment| &*deployment.group))
+}
+
+/// The name that a key's or team's alias stands for: lists, limits and prices are those of the real one.
+fn renamed<'a>(own: Option<&'a OwnRouting>, asked: Cow<'a, str>) -> Cow<'a, str> {
+    match own.map(|own| own.rename(&asked)) {
+        Some(real) if *real != *asked => Cow::Owned(real.to_string()),
+        _ => asked,
+    }
 }
 
 fn resolve(table: &Table, requested: &str) -> Result<Resolved, Error> {
@@ -253,6 +281,15 @@ fn streams(endpoint: Endpoint) -> bool {
 fn wants_usage(body: &Surface) -> bool {
     let options = body.get("stream_options").and_then(|raw| json::member(raw, "include_usage"));
     options == Some("true")
+}
+
+/// Tags that decide about budgets and routes are the operator's, where the configuration says so.
+fn check_tags(settings: &IdentitySettings, tags: &[String]) -> Result<(), Error> {
+    if tags.is_empty() || !settings.refuses_tags {
+        return Ok(());
+    }
+    let message = "Tags are not allowed in a request (general_settings.reject_clientside_metadata_tags).";
+    Err(Error::invalid("metadata.tags", message))
 }
 
 /// Names that the caller chooses end up in the ledger and in counters.

@@ -87,7 +87,7 @@ pub async fn run(
 ) -> Result<Served, Error> {
     let call = reserved.call();
     let config = &call.table.config;
-    let mut plan = FallbackPlan::new(&config.router.fallbacks, &call.request_fallbacks, &call.resolved.group);
+    let mut plan = FallbackPlan::new(&config.router.fallbacks, call.fallbacks(), &call.resolved.group);
     let mut hop = Hop { resolved: call.resolved.clone(), body: call.body.clone(), size: call.size.clone() };
     let mut first: Option<Error> = None;
     loop {

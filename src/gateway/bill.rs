@@ -23,15 +23,14 @@ pub struct Bill {
 /// many its input was estimated at.
 pub fn bill(finished: &mut Finished, input_tokens: u64) -> Bill {
     finished.usage = usage(finished, input_tokens);
-    let Some(deployment) = &finished.deployment else { return Bill::default() };
+    if finished.deployment.is_none() {
+        return Bill::default();
+    }
     let Some(usage) = finished.usage else {
         // An answer of which nothing can be counted is no free one.
         return Bill { unpriced: finished.error.is_none(), ..Bill::default() };
     };
-    let price = match &finished.wild {
-        Some(wild) => wild.price.as_deref(),
-        None => deployment.info.price.as_deref(),
-    };
+    let price = finished.price();
     let mut cost = price.and_then(|price| pricing::cost(price, &usage));
     let mut billed = usage;
     if cost.is_none() && finished.endpoint == Endpoint::Rerank && usage.total() == 0 {

@@ -2,14 +2,20 @@
 
 use std::cell::RefCell;
 
+use super::alarm;
 use super::bill::{Bill, bill};
 use super::governance::Taken;
 use super::ledger_line;
-use super::record::{Finished, Settle};
+use super::record::{Finished, Settle, Settled};
 use super::settle::Telemetry;
+use crate::actors::alerter::{Alerter, Tell};
+use crate::actors::keeper::Kept;
 use crate::base::clock::{self, unix_ms};
 use crate::base::money::Nanos;
 use crate::config::model::TokenCount;
+use crate::domain::budget::Crossing;
+use crate::domain::ledger::AccountKind;
+use crate::domain::pricing::Price;
 use crate::spool::{Appender, Unwritten};
 
 /// One worker's books.
@@ -20,6 +26,8 @@ pub struct Books {
     keeps_master: bool,
     /// Which tokens count for limits.
     counted: TokenCount,
+    /// Who tells operators of budgets.
+    alerts: Option<Kept<Alerter>>,
 }
 
 struct Spool {
@@ -39,7 +47,14 @@ impl Books {
     ) -> Self {
         let spool =
             appender.map(|appender| RefCell::new(Spool { appender, line: Vec::new(), refused: false }));
-        Books { telemetry, spool, keeps_master, counted }
+        Books { telemetry, spool, keeps_master, counted, alerts: None }
+    }
+
+    /// Operators are told of budgets by this one.
+    #[must_use]
+    pub fn with_alerts(mut self, alerts: Kept<Alerter>) -> Self {
+        self.alerts = Some(alerts);
+        self
     }
 
     /// Lets the spool close old segments and catch up; to be called about once a second.
@@ -49,7 +64,18 @@ impl Books {
         }
     }
 
-    fn close(&self, finished: &mut Finished, taken: Taken) {
+    /// An operator is told by somebody else; a request never waits for it.
+    fn tell(&self, taken: &Taken, crossing: &Crossing) {
+        let Some(alert) = alarm::alert(taken, crossing) else { return };
+        let told = self.alerts.as_ref().and_then(|alerter| {
+            alerter.with(|address| address.try_send(Tell(Box::new(alert.clone()))).is_ok())
+        });
+        if told != Some(true) {
+            tracing::warn!(owner = alert.scope.shown(), "{}", alert.message());
+        }
+    }
+
+    fn close(&self, finished: &mut Finished, mut taken: Taken) -> Settled {
         let bill = bill(finished, taken.input_tokens);
         if bill.unpriced {
             self.telemetry.unpriced(finished);
@@ -58,7 +84,7 @@ impl Books {
         let spool = self.spool.as_ref().filter(|_| wanted);
         let kept = spool.is_none_or(|spool| spool.borrow_mut().keep(finished, &taken, &bill));
         let usage = finished.usage.unwrap_or_default();
-        if let Some(ticket) = taken.ticket {
+        if let Some(ticket) = taken.ticket.take() {
             let input = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
             let tokens = match self.counted {
                 TokenCount::Total => input.saturating_add(usage.completion_tokens),
@@ -67,19 +93,19 @@ impl Books {
             };
             ticket.finish(clock::now(), tokens);
         }
+        let cost = bill.cost.map_or(Nanos::ZERO, |cost| cost.total);
+        let mut key_spend = taken.caller.identity().spent_with(cost);
         // Money that no row will ever tell of would be in the budgets' way for ever.
-        if let Some(charge) = taken.charge.filter(|_| kept) {
-            let spent = bill.cost.map_or(Nanos::ZERO, |cost| cost.total);
-            for crossing in charge.settle(spent) {
-                let owner = taken.purses.get(crossing.place).map_or("", |purse| purse.scope.shown());
-                tracing::warn!(
-                    owner,
-                    spent = %crossing.spent,
-                    soft_budget = %crossing.soft,
-                    "a soft budget has been passed"
-                );
+        if let Some(charge) = taken.charge.take().filter(|_| kept) {
+            let settlement = charge.settle(cost);
+            for crossing in &settlement.crossings {
+                self.tell(&taken, crossing);
             }
+            let of_key = taken.purses.iter().position(|purse| purse.id.kind == AccountKind::Key);
+            key_spend = of_key.and_then(|place| settlement.spent(place)).or(key_spend);
         }
+        let margin_share = finished.price().map_or(Nanos::ZERO, Price::margin_share);
+        Settled { cost: bill.cost, margin_share, key_spend }
     }
 }
 
@@ -112,10 +138,12 @@ impl Settle for Books {
         self.telemetry.arrived();
     }
 
-    fn settle(&self, mut finished: Finished) {
+    fn settle(&self, mut finished: Finished) -> Settled {
+        let mut settled = Settled::default();
         if let Some(taken) = finished.taken.take() {
-            self.close(&mut finished, *taken);
+            settled = self.close(&mut finished, *taken);
         }
         self.telemetry.settle(finished);
+        settled
     }
 }

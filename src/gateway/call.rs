@@ -11,6 +11,7 @@ use super::options::Options;
 use super::size::Size;
 use crate::actors::topology::Table;
 use crate::base::secret::Secret;
+use crate::domain::keys::OwnRouting;
 use crate::domain::providers::openai::fold_extra_body;
 use crate::domain::reliability::RequestFallbacks;
 use crate::domain::routing::groups::Resolved;
@@ -36,10 +37,18 @@ pub struct Call {
     pub options: Options,
     /// Fallbacks it brings along.
     pub request_fallbacks: RequestFallbacks,
+    /// The same with those of its key and team, where these have some.
+    pub fallbacks: Option<RequestFallbacks>,
+    /// What its key and team change about it.
+    pub own: Option<Arc<OwnRouting>>,
     /// What it may consume.
     pub size: Size,
-    /// The caller's customer (`user` in the body).
+    /// The caller's customer (`user` in the body, or a header).
     pub end_user: Option<Arc<str>>,
+    /// The user of the gateway that a header names, where the configuration maps one.
+    pub user: Option<Arc<str>>,
+    /// The session that it belongs to, where a header names one.
+    pub session: Option<Arc<str>>,
     /// Headers that travel on (`anthropic-beta`, and `x-` ones where the configuration says so).
     pub forward: Vec<(String, Secret)>,
     /// Connection fields the caller brought along, where the configuration lets it.
@@ -52,6 +61,13 @@ pub struct Call {
     pub call_id: Rc<str>,
     /// The configuration it is served under, from begin to end.
     pub table: Arc<Table>,
+}
+
+impl Call {
+    /// The fallbacks that replace the configured ones.
+    pub fn fallbacks(&self) -> &RequestFallbacks {
+        self.fallbacks.as_ref().unwrap_or(&self.request_fallbacks)
+    }
 }
 
 /// A connection of the caller's own (`api_key`, `api_base` in the body).

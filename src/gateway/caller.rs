@@ -10,7 +10,7 @@ use crate::base::clock::unix_ms;
 use crate::base::error::{Error, Kind};
 use crate::base::ids;
 use crate::base::secret::Secret;
-use crate::domain::keys::{KeyStatus, Role};
+use crate::domain::keys::{Key, KeyStatus, Role};
 use crate::manage::authority::groups;
 
 /// The headers a key may come in, in the order in which they win (contract of LiteLLM's proxy).
@@ -68,12 +68,14 @@ pub struct Identities {
     master_key: Secret,
     master: Arc<Identity>,
     keys: Option<(Directory, Kept<KeyDirectory>)>,
+    /// While the database does not answer, keys that nobody can look up are served all the same.
+    open_when_down: bool,
 }
 
 impl Identities {
     /// The master key is the one identity there is.
     pub fn new(master_key: Secret) -> Self {
-        Identities { master_key, master: Arc::new(Identity::master()), keys: None }
+        Identities { master_key, master: Arc::new(Identity::master()), keys: None, open_when_down: false }
     }
 
     /// Virtual keys are found there.
@@ -83,19 +85,30 @@ impl Identities {
         self
     }
 
+    /// While the database does not answer, serves keys that nobody can look up, or not.
+    #[must_use]
+    pub fn open_when_down(mut self, open: bool) -> Self {
+        self.open_when_down = open;
+        self
+    }
+
+    /// The copies of keys.
+    pub fn directory(&self) -> Option<&Directory> {
+        self.keys.as_ref().map(|(directory, _)| directory)
+    }
+
     /// The master key's identity, if it is the master key.
     pub fn master(&self, key: &str) -> Option<Caller> {
         self.master_key.matches(key).then(|| Caller { identity: Arc::clone(&self.master), _proof: () })
     }
 }
 
-/// Finds the key in the headers and checks it.
+/// Checks a key that was presented.
 ///
 /// # Errors
-/// 401 when there is no key, it is malformed, unknown, blocked or expired; 503 when it is not known here and the
-/// database does not answer. The key is never part of the message.
-pub async fn identify(headers: &HeaderMap, identities: &Identities) -> Result<Caller, Error> {
-    let key = presented_key(headers)?;
+/// 401 when it is malformed, unknown, blocked or expired; 503 when it is not known here and the database does not
+/// answer. The key is never part of the message.
+pub async fn identify(key: &str, identities: &Identities) -> Result<Caller, Error> {
     if let Some(master) = identities.master(key) {
         return Ok(master);
     }
@@ -113,13 +126,25 @@ async fn virtual_key(key: &str, identities: &Identities) -> Result<Caller, Error
         let message = "LiteLLM Virtual Key expected, expected to start with 'sk-'.";
         return Err(Error::new(Kind::Unauthorized, message));
     }
-    let found = directory.find(actor, &ids::sha256_hex(key)).await.map_err(|cause| {
-        Error::new(Kind::StoreUnavailable, "The database does not answer, so this key cannot be checked now.")
-            .with_cause(cause)
-    })?;
+    let hash = ids::sha256_hex(key);
+    let found = match directory.find(actor, &hash).await {
+        Ok(found) => found,
+        Err(_) if identities.open_when_down => Found::Known(Arc::new(on_trust(hash))),
+        Err(cause) => {
+            let message = "The database does not answer, so this key cannot be checked now.";
+            return Err(Error::new(Kind::StoreUnavailable, message).with_cause(cause));
+        }
+    };
     let Found::Known(identity) = found else { return Err(unknown()) };
     usable(&identity)?;
     Ok(Caller { identity, _proof: () })
+}
+
+/// Somebody of whom only the key's hash is known: it may call models, and nothing else.
+fn on_trust(hash: String) -> Identity {
+    let routes = groups::of_key_type("llm_api").unwrap_or_default();
+    let allowed_routes = routes.iter().map(|route| (*route).to_string()).collect();
+    Identity::on_trust(Key { hash, allowed_routes, ..Key::default() })
 }
 
 /// Whether the key and its team may be used now.
@@ -148,11 +173,19 @@ fn usable(identity: &Identity) -> Result<(), Error> {
     }
 }
 
-/// The key that a request presents.
+/// The key that a request presents: in the header that the configuration names, or else in one of the usual ones.
 ///
 /// # Errors
 /// 401 when there is none or it is malformed.
-pub fn presented_key(headers: &HeaderMap) -> Result<&str, Error> {
+pub fn presented_key<'h>(headers: &'h HeaderMap, only: Option<&str>) -> Result<&'h str, Error> {
+    if let Some(name) = only {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        let Some(text) = value.map(str::trim).filter(|text| !text.is_empty()) else {
+            let message = format!("Authentication Error, No api key passed in (in the `{name}` header).");
+            return Err(Error::new(Kind::Unauthorized, message));
+        };
+        return Ok(strip_bearer(text).unwrap_or(text));
+    }
     for name in &KEY_HEADERS {
         let Some(value) = headers.get(name) else { continue };
         let Ok(text) = value.to_str() else {
@@ -193,7 +226,8 @@ mod tests {
         for (name, value) in pairs {
             headers.insert(name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap());
         }
-        identify(&headers, &Identities::new(Secret::from("sk-right"))).now_or_never().unwrap()
+        let key = presented_key(&headers, None)?;
+        identify(key, &Identities::new(Secret::from("sk-right"))).now_or_never().unwrap()
     }
 
     #[test]
@@ -207,6 +241,18 @@ mod tests {
         }
         assert!(try_with(&[("api-key", "sk-right")]).is_ok());
         assert!(try_with(&[("authorization", "Bearer no"), ("x-litellm-api-key", "sk-right")]).is_ok());
+    }
+
+    #[test]
+    fn a_header_of_ones_own_replaces_the_usual_ones() {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer sk-right"));
+        let only = Some("x-my-key");
+        assert_eq!(presented_key(&headers, only).unwrap_err().status(), 401);
+        for value in ["Bearer sk-right", "sk-right"] {
+            headers.insert(HeaderName::from_static("x-my-key"), HeaderValue::from_static(value));
+            assert_eq!(presented_key(&headers, only).unwrap(), "sk-right");
+        }
     }
 
     #[test]

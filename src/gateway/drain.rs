@@ -52,7 +52,9 @@ impl Drop for Unread {
             }
             Ok(Served::Live { live, .. }) => gone(held, live.usage(), live.output_bytes()),
             Ok(Served::Whole { whole, .. }) => gone(held, whole.usage, whole.uncounted_bytes()),
-            Err(error) => held.record.finish(error.status(), Some(error)),
+            Err(error) => {
+                held.record.finish(error.status(), Some(error));
+            }
         }
     }
 }
@@ -116,7 +118,9 @@ model_list:
             rig.upstream.scripts.borrow_mut().push_back(script);
             let headers = key_headers();
             let opened = rig.gateway.open(Endpoint::Chat, &headers, Instant::now());
-            let Ok(identified) = rig.gateway.identify(opened, &headers).await else { panic!("a good key") };
+            let Ok(identified) = rig.gateway.identify(opened, &headers, None).await else {
+                panic!("a good key")
+            };
             let body = format!(r#"{{"model":"g","stream":{stream},"messages":[]}}"#).into();
             let inbound = Inbound { headers: &headers, path_model: None, api_version: None, body };
             let mut asking = Box::pin(rig.gateway.serve(identified, inbound));

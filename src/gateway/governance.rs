@@ -14,6 +14,7 @@ use super::hop::Hop;
 use super::hop_rates;
 use super::named::{Named, Owners};
 use super::size::Size;
+use super::throttle::Share;
 use crate::actors::key_directory::{Identity, OfModel, Purse};
 use crate::base::clock::{self, unix_ms};
 use crate::base::error::{Error, Kind};
@@ -65,6 +66,8 @@ pub struct Rules {
     pub needs_end_user: bool,
     /// Which tokens count for limits.
     pub tokens: TokenCount,
+    /// What keys keep of their rates that go on slowly when their budget is gone.
+    pub throttle: Option<Share>,
 }
 
 /// How one budget stands; what was spent is `None` where the database cannot say.
@@ -101,6 +104,10 @@ pub struct Taken {
     pub input_tokens: u64,
     /// The caller's customer.
     pub end_user: Option<Arc<str>>,
+    /// The user of the gateway that a header names; the key's own user comes first.
+    pub user: Option<Arc<str>>,
+    /// The session that it belongs to.
+    pub session: Option<Arc<str>>,
     /// Its tags.
     pub tags: Arc<[String]>,
 }
@@ -154,6 +161,19 @@ impl Governance {
     /// 429 naming the limit; the budget's refusal; 403 for a model without a price that a budget would have to
     /// pay for; 503 when an account cannot be read.
     pub async fn take(&self, call: &Call, caller: Caller) -> Result<Taken, Error> {
+        let Some(share) = self.rules.throttle.filter(|share| share.applies_to(caller.identity())) else {
+            return self.take_at(call, caller, None).await;
+        };
+        match self.take_at(call, caller.clone(), None).await {
+            Err(error) if error.kind() == Kind::BudgetExceeded => {
+                Box::pin(self.take_at(call, caller, Some(share))).await
+            }
+            result => result,
+        }
+    }
+
+    /// Takes it; with a share, although the key's own budget is gone, and at that share of its rates.
+    async fn take_at(&self, call: &Call, caller: Caller, share: Option<Share>) -> Result<Taken, Error> {
         self.check(call)?;
         let identity = Arc::clone(caller.identity());
         let (model_rates, model_purses) = of_model(call, &identity, &call.resolved.group);
@@ -163,11 +183,14 @@ impl Governance {
             _ => Box::pin(self.named.of(&identity, call.end_user.as_deref(), &call.options.tags)).await?,
         };
         let rates = identity.rates.iter().chain(&model_rates).chain(&by_default).chain(&self.everybody);
-        let quotas: SmallVec<[Quota<'_>; 8]> = rates
+        let mut quotas: SmallVec<[Quota<'_>; 8]> = rates
             .map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) })
             .chain(owners.iter().map(|(scope, limits, _)| Quota { scope, limits: *limits }))
             .filter(|quota| !quota.limits.is_empty())
             .collect();
+        if let Some(share) = share {
+            share.slow(&mut quotas);
+        }
         let now = unix_ms();
         let mut taken = Taken {
             caller,
@@ -178,6 +201,8 @@ impl Governance {
             purses: SmallVec::new(),
             input_tokens: call.size.input_tokens,
             end_user: call.end_user.clone(),
+            user: call.user.clone(),
+            session: call.session.clone(),
             tags: Arc::clone(&call.options.tags),
         };
         if !quotas.is_empty() {
@@ -186,7 +211,10 @@ impl Governance {
         }
         let of_owners = owners.iter().filter_map(|(_, _, purse)| purse.as_ref());
         let purses = identity.purses.iter().chain(&model_purses).chain(of_owners).chain(&self.proxy);
-        let purses: SmallVec<[Purse; 4]> = purses.cloned().collect();
+        let mut purses: SmallVec<[Purse; 4]> = purses.cloned().collect();
+        if share.is_some() {
+            Share::open(&mut purses);
+        }
         if !purses.is_empty() {
             match Box::pin(self.hold(call, &call.resolved, &call.size, &purses)).await {
                 Ok(charge) => taken.charged(charge, purses),

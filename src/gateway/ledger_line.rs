@@ -2,6 +2,7 @@
 //! [`LedgerRow`](crate::domain::ledger::LedgerRow)'s, fields that say nothing left out.
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::bill::Bill;
 use super::governance::Taken;
@@ -32,6 +33,8 @@ struct Line<'a> {
     organization_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     end_user: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    session_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tags: &'a [&'a str],
     model: &'a str,
@@ -66,7 +69,11 @@ struct Line<'a> {
 /// What the columns have no place for.
 #[derive(Serialize)]
 struct Metadata {
-    units: Counted,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    units: Option<Counted>,
+    /// What was asked and answered, where the ledger is to keep it.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    content: Option<Value>,
 }
 
 /// What was billed by something else than tokens.
@@ -139,10 +146,11 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         call_type: call_type(finished.endpoint),
         key_hash: taken.caller.hashed_key(),
         key_alias: &alias,
-        user_id: &user,
+        user_id: if user.is_empty() { taken.user.as_deref().unwrap_or_default() } else { &user },
         team_id: &team,
         organization_id: organization,
         end_user: taken.end_user.as_deref().unwrap_or_default(),
+        session_id: taken.session.as_deref().unwrap_or_default(),
         tags: &tags,
         model: &model,
         model_id: deployment.map_or("", |deployment| &deployment.id),
@@ -163,13 +171,13 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         error_message: error.map_or("", |error| error.message()),
         cost_breakdown: bill.cost.as_ref().map(Breakdown::of),
         counted_in: &counted_in,
-        metadata: Metadata::of(&usage),
+        metadata: Metadata::of(&usage, finished.content.as_ref().map(|content| content.shown())),
     };
     serde_json::to_writer(out, &line)
 }
 
 impl Metadata {
-    fn of(usage: &Usage) -> Option<Self> {
+    fn of(usage: &Usage, content: Option<Value>) -> Option<Self> {
         let units = &usage.units;
         let units = Counted {
             milliseconds: units.milliseconds,
@@ -179,7 +187,8 @@ impl Metadata {
             output_images: u64::from(units.output_images),
             web_searches: u64::from(usage.web_searches),
         };
-        (usage.web_searches > 0 || !usage.units.is_empty()).then_some(Metadata { units })
+        let units = (usage.web_searches > 0 || !usage.units.is_empty()).then_some(units);
+        (units.is_some() || content.is_some()).then_some(Metadata { units, content })
     }
 }
 

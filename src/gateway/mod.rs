@@ -1,7 +1,10 @@
 //! The pipeline of one request: identify, admit, reserve, attempts, answer, settle.
 
 pub mod access;
+pub mod address;
+pub mod admission;
 pub mod admit;
+pub mod alarm;
 pub mod answer;
 pub mod attempt;
 pub mod attempt_guard;
@@ -9,8 +12,11 @@ pub mod attempts;
 pub mod back;
 pub mod bill;
 pub mod books;
+pub mod budget_gauges;
 pub mod call;
 pub mod caller;
+pub mod content;
+pub mod cost_headers;
 pub mod demand;
 pub mod drain;
 pub mod governance;
@@ -23,6 +29,7 @@ pub mod live;
 pub mod made;
 pub mod media;
 pub mod named;
+pub mod named_user;
 pub mod options;
 pub mod own_base;
 pub mod patience;
@@ -34,6 +41,7 @@ pub mod reserve;
 pub mod settle;
 pub mod silence;
 pub mod size;
+pub mod throttle;
 pub mod translate;
 
 #[cfg(test)]

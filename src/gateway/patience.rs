@@ -16,11 +16,17 @@ pub struct Patience {
 }
 
 /// The patience with this deployment for a request like this: what the caller says for streams
-/// (`stream_timeout`, or the point where its SDK gives up), else what the configuration says.
+/// (`stream_timeout`, or the point where its SDK gives up), else what the deployment, its key, its team or the
+/// configuration says.
 pub fn patience(call: &Call, deployment: &Deployment) -> Patience {
     let (own, router) = (&deployment.patience, &call.table.config.router);
-    let stream = if call.stream { own.stream_timeout.or(router.stream_timeout) } else { None };
-    let configured = stream.or(own.timeout).unwrap_or(router.timeout);
+    let (mut timeout, mut stream_timeout) = (router.timeout, router.stream_timeout);
+    if let Some(changed) = &call.own {
+        timeout = changed.settings.timeout.unwrap_or(timeout);
+        stream_timeout = changed.settings.stream_timeout.or(changed.settings.timeout).or(stream_timeout);
+    }
+    let stream = if call.stream { own.stream_timeout.or(stream_timeout) } else { None };
+    let configured = stream.or(own.timeout).unwrap_or(timeout);
     let options = &call.options;
     let shorter = |asked: &Duration| *asked < configured;
     let asked = options.stream_timeout.or(options.read_timeout.filter(shorter)).filter(|_| call.stream);

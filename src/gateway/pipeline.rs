@@ -1,6 +1,7 @@
 //! One request, readable from top to bottom. One [`Gateway`] per worker.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,12 +12,12 @@ use arc_swap::Guard;
 use bytes::Bytes;
 use futures_core::future::LocalBoxFuture;
 
-use super::access;
-use super::admit::{self, Raw};
+use super::admit::Raw;
 use super::answer::{Answer, AnswerBody, AnswerStream, Held, error_event};
 use super::attempts::{self, Served, Tally};
 use super::call::Call;
 use super::caller::{self, Caller, Identities};
+use super::cost_headers;
 use super::drain;
 use super::governance::Governance;
 use super::headers;
@@ -24,8 +25,9 @@ use super::limit_headers;
 use super::live::Live;
 use super::prepare::Routes;
 use super::record::{Record, Settle};
-use super::reserve::{self, Draining, InFlight, Reserved, Ticket};
+use super::reserve::{Draining, InFlight, Reserved, Ticket};
 use super::translate::ContentType;
+use super::{address, admission, budget_gauges};
 use crate::actors::deployment::Inspect;
 use crate::actors::keeper::Kept;
 use crate::actors::outbox::Outbox;
@@ -136,6 +138,15 @@ impl Gateway {
         &self.shared.metrics
     }
 
+    /// The registry and what else is shown as metrics, as text.
+    pub fn render_metrics(&self) -> String {
+        let mut text = self.shared.metrics.render();
+        if let Some(directory) = self.shared.identities.directory() {
+            text.push_str(&budget_gauges::render(directory, self.shared.governance.budgets()));
+        }
+        text
+    }
+
     /// Whether the process is shutting down.
     pub fn is_draining(&self) -> bool {
         self.shared.draining.is_on()
@@ -159,12 +170,24 @@ impl Gateway {
         self.table().config.general.max_request_bytes
     }
 
-    /// Checks the key of a request to the control plane.
+    /// Checks from where a request comes, and its key.
     ///
     /// # Errors
-    /// 401.
-    pub async fn check_key(&self, headers: &HeaderMap) -> Result<Caller, Error> {
-        caller::identify(headers, &self.shared.identities).await
+    /// 401, 403, 503.
+    pub async fn check_key(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Caller, Error> {
+        let key = self.presented_key(headers, peer)?;
+        caller::identify(key, &self.shared.identities).await
+    }
+
+    /// The key that a request presents, if it may come from where it comes.
+    ///
+    /// # Errors
+    /// 403 for the address, 401 for the key.
+    pub fn presented_key<'h>(&self, headers: &'h HeaderMap, peer: Option<IpAddr>) -> Result<&'h str, Error> {
+        let table = self.table();
+        let settings = &table.config.governance.identity;
+        address::check(settings, peer, headers)?;
+        caller::presented_key(headers, settings.key_header.as_deref())
     }
 
     /// A request has arrived: from here on its end will be told, whatever it is.
@@ -180,11 +203,16 @@ impl Gateway {
     /// Who is calling?
     ///
     /// # Errors
-    /// 401.
-    pub async fn identify(&self, opened: Opened, headers: &HeaderMap) -> Result<Identified, Failure> {
+    /// 401, 403, 503.
+    pub async fn identify(
+        &self,
+        opened: Opened,
+        headers: &HeaderMap,
+        peer: Option<IpAddr>,
+    ) -> Result<Identified, Failure> {
         let call_id = opened.record.facts().map_or_else(|| "".into(), |facts| Rc::clone(&facts.call_id));
         let call_id_in_body = self.table().config.general.call_id_in_errors;
-        match caller::identify(headers, &self.shared.identities).await {
+        match self.check_key(headers, peer).await {
             Ok(caller) => {
                 let mut opened = opened;
                 let hashed = Arc::clone(caller.hashed_key());
@@ -216,22 +244,11 @@ impl Gateway {
             path_model: inbound.path_model,
             api_version: inbound.api_version,
             body: inbound.body,
+            own: caller.identity().own.clone(),
             received,
             call_id: Rc::clone(&call_id),
         };
-        let call = match admit::admit(raw, &table) {
-            Ok(call) => call,
-            Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
-        };
-        record.note(|facts| {
-            facts.requested_model = Some(Arc::clone(&call.resolved.group));
-            facts.group = Some(Arc::clone(&call.resolved.group));
-            facts.stream = call.stream;
-        });
-        if let Err(error) = access::check(&caller, &call) {
-            return Err(refuse(record, error, &call_id, call_id_in_body));
-        }
-        let reserving = reserve::reserve(&self.shared.governance, call, caller, &mut record);
+        let reserving = admission::reserved(&self.shared.governance, raw, &table, caller, &mut record);
         let reserved = match reserving.await {
             Ok(reserved) => Rc::new(reserved),
             Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
@@ -279,7 +296,11 @@ impl Gateway {
                     facts.usage = whole.usage;
                     facts.output_bytes = whole.uncounted_bytes();
                 });
-                held.record.finish(status, None);
+                if let Some(content) = held.record.content() {
+                    content.whole(&whole.body);
+                }
+                let settled = held.record.finish(status, None);
+                cost_headers::settled(&settled, head.headers_mut());
                 Ok(Answer { head, body: AnswerBody::Whole(whole.body) })
             }
             Ok(Served::Live { live, headers }) => {
@@ -287,6 +308,7 @@ impl Gateway {
                 let mut head = head(200);
                 headers::success(self, call, &tally, Some(&headers), &shape, head.headers_mut());
                 limit_headers::tell(reserved.standings(), head.headers_mut());
+                cost_headers::begun(held.record.key_spend(), head.headers_mut());
                 let stream = AnswerStream::flowing(live, held, call.received);
                 Ok(Answer { head, body: AnswerBody::Stream(stream) })
             }

@@ -38,6 +38,7 @@ async fn one(gateway: &Rc<Gateway>, member: &Member) {
     }
     let Some((endpoint, body)) = request(&deployment) else { return };
     let raw = Raw {
+        own: None,
         endpoint,
         headers: &HeaderMap::new(),
         path_model: Some(&deployment.id),

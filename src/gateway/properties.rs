@@ -120,7 +120,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 async fn request(gateway: Rc<Gateway>, wish: Wish) {
     let headers = key_headers();
     let opened = gateway.open(wish.endpoint, &headers, Instant::now());
-    let Ok(identified) = gateway.identify(opened, &headers).await else { panic!("the key is right") };
+    let Ok(identified) = gateway.identify(opened, &headers, None).await else { panic!("the key is right") };
     let Wish { model, stream, .. } = wish;
     let body = format!(
         r#"{{"model":"{model}","stream":{stream},"prompt":"p","input":"i","messages":[{{"role":"user","content":"hi"}}]}}"#

@@ -8,12 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::content::Content;
 use super::governance::Taken;
 use crate::base::clock;
 use crate::base::error::{Error, Kind};
+use crate::base::money::Nanos;
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
-use crate::domain::pricing::Price;
+use crate::domain::pricing::{Cost, Price};
 use crate::wire::endpoint::Endpoint;
 
 /// Everything that is known of a request when it is over.
@@ -54,8 +56,20 @@ pub struct Finished {
     pub fallbacks: u32,
     /// Bytes of answer text that came, for an estimate where the provider tells no usage.
     pub output_bytes: u64,
+    /// What was asked and answered, where the ledger is to keep it.
+    pub content: Option<Box<Content>>,
     /// What it took from limits and budgets, and who pays; `None` before it was admitted.
     pub taken: Option<Box<Taken>>,
+}
+
+impl Finished {
+    /// The price of what answered: of the model behind a wildcard, or of the deployment.
+    pub fn price(&self) -> Option<&Price> {
+        match &self.wild {
+            Some(wild) => wild.price.as_deref(),
+            None => self.deployment.as_ref()?.info.price.as_deref(),
+        }
+    }
 }
 
 /// The model that was asked for through a wildcard.
@@ -67,13 +81,24 @@ pub struct Wild {
     pub price: Option<Arc<Price>>,
 }
 
+/// What a request came to, for the headers of an answer that has not left yet.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Settled {
+    /// What it cost, where that is known.
+    pub cost: Option<Cost>,
+    /// The share that `cost_margin_config` puts on top, in billionths.
+    pub margin_share: Nanos,
+    /// What its key has spent, this request included.
+    pub key_spend: Option<Nanos>,
+}
+
 /// Whoever wants to know of finished requests.
 pub trait Settle {
     /// Called once when a request arrives.
     fn arrived(&self);
 
-    /// Called exactly once for every request.
-    fn settle(&self, finished: Finished);
+    /// Called exactly once for every request. The answer says what it came to.
+    fn settle(&self, finished: Finished) -> Settled;
 }
 
 /// A request's record while it is under way.
@@ -104,6 +129,7 @@ impl Record {
             attempts: 0,
             fallbacks: 0,
             output_bytes: 0,
+            content: None,
             taken: None,
         };
         Record { settle, facts: Some(Box::new(facts)) }
@@ -121,23 +147,33 @@ impl Record {
         self.facts.as_mut()?.taken.take()
     }
 
+    /// What was asked and answered, where it is to be kept.
+    pub fn content(&mut self) -> Option<&mut Content> {
+        self.facts.as_mut()?.content.as_deref_mut()
+    }
+
+    /// What the request's key has spent before it.
+    pub fn key_spend(&self) -> Option<Nanos> {
+        let taken = self.facts.as_ref()?.taken.as_ref()?;
+        taken.caller.identity().spent_with(Nanos::ZERO)
+    }
+
     /// What is known so far.
     pub fn facts(&self) -> Option<&Finished> {
         self.facts.as_deref()
     }
 
     /// Closes the record: the answer went out whole, or `error` ended it.
-    pub fn finish(mut self, status: u16, error: Option<Error>) {
-        self.close(status, error);
+    pub fn finish(mut self, status: u16, error: Option<Error>) -> Settled {
+        self.close(status, error)
     }
 
-    fn close(&mut self, status: u16, error: Option<Error>) {
-        if let Some(mut facts) = self.facts.take() {
-            facts.status = status;
-            facts.error = error;
-            facts.duration = clock::now().saturating_duration_since(facts.received);
-            self.settle.settle(*facts);
-        }
+    fn close(&mut self, status: u16, error: Option<Error>) -> Settled {
+        let Some(mut facts) = self.facts.take() else { return Settled::default() };
+        facts.status = status;
+        facts.error = error;
+        facts.duration = clock::now().saturating_duration_since(facts.received);
+        self.settle.settle(*facts)
     }
 }
 
@@ -162,8 +198,9 @@ mod tests {
     impl Settle for Told {
         fn arrived(&self) {}
 
-        fn settle(&self, finished: Finished) {
+        fn settle(&self, finished: Finished) -> Settled {
             self.0.borrow_mut().push(finished.status);
+            Settled::default()
         }
     }
 

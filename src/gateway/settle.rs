@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use metrics::Gauge;
 
-use super::record::{Finished, Settle};
+use super::record::{Finished, Settle, Settled};
 use crate::actors::deployment::DeploymentNames;
 use crate::base::error::Level;
 use crate::telemetry::series::{DeploymentLabels, RequestLabels, RequestSeries};
@@ -144,9 +144,10 @@ impl Settle for Telemetry {
         self.in_flight.increment(1.0);
     }
 
-    fn settle(&self, finished: Finished) {
+    fn settle(&self, finished: Finished) -> Settled {
         self.in_flight.decrement(1.0);
         self.count(&finished);
         log(&finished);
+        Settled::default()
     }
 }

@@ -18,7 +18,7 @@ use metrics::Counter;
 use super::caller::Identities;
 use super::governance::Governance;
 use super::pipeline::{Gateway, Shared};
-use super::record::{Finished, Settle};
+use super::record::{Finished, Settle, Settled};
 use crate::actors::keeper::Kept;
 use crate::actors::router::{MakeStrategy, Router};
 use crate::actors::topology::{self, Ground, Table};
@@ -129,8 +129,9 @@ impl Settle for Told {
         self.arrived.set(self.arrived.get() + 1);
     }
 
-    fn settle(&self, finished: Finished) {
+    fn settle(&self, finished: Finished) -> Settled {
         self.finished.borrow_mut().push(finished);
+        Settled::default()
     }
 }
 

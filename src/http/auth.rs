@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, ResponseError};
 use futures_core::future::LocalBoxFuture;
 
-use super::reply;
+use super::{inbound, reply};
 use crate::base::error::{Error, Kind};
 use crate::gateway::caller::Caller;
 use crate::gateway::pipeline::Gateway;
@@ -67,7 +67,8 @@ async fn caller(request: &HttpRequest) -> Result<Caller, Refused> {
     let gateway = request
         .app_data::<Data<Rc<Gateway>>>()
         .ok_or_else(|| Refused(Error::new(Kind::Internal, "The gateway is not ready.")))?;
-    let caller = gateway.check_key(request.headers()).await.map_err(Refused)?;
+    let caller =
+        gateway.check_key(request.headers(), inbound::peer(request.head())).await.map_err(Refused)?;
     caller.may_call(request.path()).map_err(Refused)?;
     Ok(caller)
 }

@@ -40,7 +40,7 @@ async fn run(
     payload: Payload,
 ) -> Result<Answer, Failure> {
     let Asked { head, path, model, .. } = asked;
-    let identified = gateway.identify(opened, head.headers()).await?;
+    let identified = gateway.identify(opened, head.headers(), inbound::peer(head)).await?;
     if let Err(error) = identified.may_call(path) {
         return Err(identified.refuse(error));
     }

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
 use super::auth::Admin;
-use super::reply;
+use super::{inbound, reply};
 use crate::actors::topology::{Member, Table};
 use crate::base::error::{Error, Kind};
 use crate::gateway::caller::Caller;
@@ -59,7 +59,7 @@ pub async fn readiness_details(_: Admin, gateway: Data<Rc<Gateway>>) -> HttpResp
 /// and with `?active=true` after a real call to each.
 pub async fn health(request: HttpRequest, gateway: Data<Rc<Gateway>>) -> HttpResponse {
     let query = Query::of(request.query_string());
-    let with_key = gateway.check_key(request.headers()).await;
+    let with_key = gateway.check_key(request.headers(), inbound::peer(request.head())).await;
     let admin = with_key.as_ref().is_ok_and(Caller::is_admin);
     if query.active {
         // Active checks cost money.

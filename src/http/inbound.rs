@@ -1,6 +1,7 @@
 //! Reading a request: its body in bounded memory, and the model that the path may name.
 
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -138,6 +139,11 @@ fn stalled(patience: Duration) -> Error {
 
 fn broken(error: PayloadError) -> Error {
     Error::new(Kind::InvalidRequest, "The request body could not be read to its end.").with_cause(error)
+}
+
+/// Where a request comes from, as the socket tells it.
+pub fn peer(head: &RequestHead) -> Option<IpAddr> {
+    head.peer_addr.map(|address| address.ip())
 }
 
 /// The model that the path names (`/openai/deployments/{model}/...`, `/engines/{model}/...`).

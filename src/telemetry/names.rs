@@ -64,6 +64,46 @@ pub const ACTOR_RESTARTS: &str = "stagedoor_actor_restarts_total";
 pub const UNPRICED: &str = "stagedoor_unpriced_requests_total";
 /// Configurations taken over, by result.
 pub const RELOADS: &str = "stagedoor_config_reloads_total";
+/// Alerts about budgets, by target and result.
+pub const ALERTS: &str = "stagedoor_alerts_total";
+/// What is left of a key's budget, dollars.
+pub const KEY_REMAINING: &str = "litellm_remaining_api_key_budget_metric";
+/// A key's budget, dollars.
+pub const KEY_MAX: &str = "litellm_api_key_max_budget_metric";
+/// Hours until a key's budget begins anew.
+pub const KEY_HOURS: &str = "litellm_api_key_budget_remaining_hours_metric";
+/// What is left of a team's budget, dollars.
+pub const TEAM_REMAINING: &str = "litellm_remaining_team_budget_metric";
+/// A team's budget, dollars.
+pub const TEAM_MAX: &str = "litellm_team_max_budget_metric";
+/// Hours until a team's budget begins anew.
+pub const TEAM_HOURS: &str = "litellm_team_budget_remaining_hours_metric";
+/// What is left of a user's budget, dollars.
+pub const USER_REMAINING: &str = "litellm_remaining_user_budget_metric";
+/// A user's budget, dollars.
+pub const USER_MAX: &str = "litellm_user_max_budget_metric";
+/// Hours until a user's budget begins anew.
+pub const USER_HOURS: &str = "litellm_user_budget_remaining_hours_metric";
+/// What is left of an organization's budget, dollars.
+pub const ORG_REMAINING: &str = "litellm_remaining_org_budget_metric";
+/// An organization's budget, dollars.
+pub const ORG_MAX: &str = "litellm_org_max_budget_metric";
+/// Hours until an organization's budget begins anew.
+pub const ORG_HOURS: &str = "litellm_org_budget_remaining_hours_metric";
+/// Keys that were looked up in the database, by result.
+pub const KEY_LOOKUPS: &str = "stagedoor_key_lookups_total";
+/// Keys of which a copy is kept, unknown ones too.
+pub const KEYS_KNOWN: &str = "stagedoor_keys_known";
+/// Ledger rows that wait for the database.
+pub const SPOOL_WAITING: &str = "stagedoor_spool_rows_waiting";
+/// Bytes of ledger rows that wait for the database.
+pub const SPOOL_BYTES: &str = "stagedoor_spool_bytes_waiting";
+/// How long the oldest waiting ledger row has waited, seconds.
+pub const SPOOL_OLDEST: &str = "stagedoor_spool_oldest_seconds";
+/// 1 while the spool cannot be written.
+pub const SPOOL_FAILING: &str = "stagedoor_spool_failing";
+/// Ledger rows since the start: written, kept in memory, lost.
+pub const SPOOL_ROWS: &str = "stagedoor_spool_rows_total";
 
 /// Name and help text of every metric.
 pub const HELP: &[(&str, &str)] = &[
@@ -97,6 +137,26 @@ pub const HELP: &[(&str, &str)] = &[
     (ACTOR_RESTARTS, "Actors restarted after a panic."),
     (UNPRICED, "Requests that consumed something without a price."),
     (RELOADS, "Configurations taken over or refused."),
+    (ALERTS, "Alerts about budgets that were sent, failed or were dropped."),
+    (KEY_REMAINING, "What is left of a key's budget, dollars."),
+    (KEY_MAX, "A key's budget, dollars."),
+    (KEY_HOURS, "Hours until a key's budget begins anew."),
+    (TEAM_REMAINING, "What is left of a team's budget, dollars."),
+    (TEAM_MAX, "A team's budget, dollars."),
+    (TEAM_HOURS, "Hours until a team's budget begins anew."),
+    (USER_REMAINING, "What is left of a user's budget, dollars."),
+    (USER_MAX, "A user's budget, dollars."),
+    (USER_HOURS, "Hours until a user's budget begins anew."),
+    (ORG_REMAINING, "What is left of an organization's budget, dollars."),
+    (ORG_MAX, "An organization's budget, dollars."),
+    (ORG_HOURS, "Hours until an organization's budget begins anew."),
+    (KEY_LOOKUPS, "Keys that were looked up in the database, by result."),
+    (KEYS_KNOWN, "Keys of which a copy is kept, unknown ones too."),
+    (SPOOL_WAITING, "Ledger rows that wait for the database."),
+    (SPOOL_BYTES, "Bytes of ledger rows that wait for the database."),
+    (SPOOL_OLDEST, "How long the oldest waiting ledger row has waited, seconds."),
+    (SPOOL_FAILING, "1 while the spool cannot be written."),
+    (SPOOL_ROWS, "Ledger rows since the start: written, kept in memory, lost."),
 ];
 
 /// LiteLLM's latency buckets, seconds.

@@ -1,10 +1,13 @@
 //! Somebody whose key is known, with everything that decides about a request worked out once.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use smallvec::SmallVec;
 
-use crate::domain::keys::{Budget, Key, Limits, Window, access};
+use crate::base::money::Nanos;
+use crate::domain::keys::{Budget, Key, Limits, OwnRouting, Window, access};
 use crate::domain::ledger::{AccountId, AccountKind};
 use crate::domain::limits::Limits as Rates;
 use crate::domain::scope::{ScopeId, ScopeKind};
@@ -23,6 +26,19 @@ pub struct Identity {
     pub rates: Vec<(ScopeId, Rates)>,
     /// Whose money it spends, as far as a budget says so.
     pub purses: Vec<Purse>,
+    /// What the key and its team change about its requests; most change nothing.
+    pub own: Option<Arc<OwnRouting>>,
+    /// What it has spent since it was looked up, nano-dollars.
+    spent_since: AtomicI64,
+}
+
+/// What the configuration says of users' budgets.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Terms {
+    /// A user's budget holds for its keys in teams, too.
+    pub team_users_pay: bool,
+    /// The budget of users who have none, nano-dollars.
+    pub user_budget: Option<i64>,
 }
 
 /// What a caller has for one model group: rates and budgets.
@@ -44,19 +60,28 @@ pub struct Purse {
 impl Identity {
     /// The master key: everything is allowed and nothing is limited.
     pub fn master() -> Self {
-        Identity { hash: MASTER.into(), grant: None, rates: Vec::new(), purses: Vec::new() }
+        Identity {
+            hash: MASTER.into(),
+            grant: None,
+            rates: Vec::new(),
+            purses: Vec::new(),
+            own: None,
+            spent_since: AtomicI64::new(0),
+        }
     }
 
-    /// A virtual key, as it stands at `now_ms`. `team_users_pay`: a user's budget holds for its keys in teams, too.
-    pub fn of_grant(grant: Grant, now_ms: i64, team_users_pay: bool) -> Self {
+    /// A virtual key, as it stands at `now_ms`.
+    pub fn of_grant(grant: Grant, now_ms: i64, terms: Terms) -> Self {
         let mut identity = Identity {
             hash: grant.key.hash.as_str().into(),
             grant: None,
             rates: Vec::new(),
             purses: Vec::new(),
+            own: OwnRouting::of(&grant.key, grant.team.as_ref()).map(Arc::new),
+            spent_since: AtomicI64::new(0),
         };
         identity.count_key(&grant, now_ms);
-        identity.count_owners(&grant, now_ms, team_users_pay);
+        identity.count_owners(&grant, now_ms, terms);
         identity.grant = Some(Box::new(grant));
         identity
     }
@@ -64,6 +89,31 @@ impl Identity {
     /// The virtual key.
     pub fn key(&self) -> Option<&Key> {
         self.grant.as_ref().map(|grant| &grant.key)
+    }
+
+    /// A key that nobody can look up now, with nothing but what is said of it here.
+    pub fn on_trust(key: Key) -> Self {
+        let grant = Grant {
+            key,
+            user: None,
+            team: None,
+            member: None,
+            organization: None,
+            budgets: Vec::new(),
+            accounts: BTreeMap::new(),
+        };
+        Identity::of_grant(grant, 0, Terms::default())
+    }
+
+    /// What its key has spent with this amount added, about: as the store knew it when the key was looked up, and what
+    /// this process has seen since. `None` for the master key.
+    pub fn spent_with(&self, amount: Nanos) -> Option<Nanos> {
+        let key = self.key()?;
+        let before = match amount.get() {
+            0 => self.spent_since.load(Ordering::Relaxed),
+            amount => self.spent_since.fetch_add(amount, Ordering::Relaxed),
+        };
+        Some(Nanos::new(key.state.spend_nanos.saturating_add(before)).saturating_add(amount))
     }
 
     /// Which of key, team, user or member does not allow a model, if one of them does not. A user's list holds for
@@ -104,10 +154,11 @@ impl Identity {
         self.count(scope, AccountId::new(AccountKind::Key, &key.hash), &limits);
     }
 
-    fn count_owners(&mut self, grant: &Grant, now_ms: i64, team_users_pay: bool) {
+    fn count_owners(&mut self, grant: &Grant, now_ms: i64, terms: Terms) {
         if let Some(user) = &grant.user {
             let mut limits = merged(&user.limits, budget(grant, user.budget_id.as_deref()), now_ms);
-            if grant.team.is_some() && !team_users_pay {
+            limits.max_budget_nanos = limits.max_budget_nanos.or(terms.user_budget);
+            if grant.team.is_some() && !terms.team_users_pay {
                 limits = Limits { max_budget_nanos: None, soft_budget_nanos: None, ..limits };
             }
             let scope = ScopeId::new(ScopeKind::User, &user.user_id);
@@ -231,7 +282,6 @@ pub fn rates(limits: &Limits) -> Rates {
 /// The budget of one model (`model_max_budget`), nano-dollars: a bare number, or an object with `max_budget` (or
 /// `budget_limit`).
 fn model_budget(limits: &Limits, group: &str) -> Option<i64> {
-    use crate::base::money::Nanos;
     let entry = limits.model_max_budget.get(group)?;
     let amount = entry.get("max_budget").or_else(|| entry.get("budget_limit")).unwrap_or(entry);
     Nanos::from_json(amount.as_number()?).ok().map(Nanos::get)

@@ -18,15 +18,15 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use hashbrown::HashMap;
 use tokio::sync::oneshot;
 
-pub use identity::{Identity, MASTER, OfModel, Purse, rates};
+pub use identity::{Identity, MASTER, OfModel, Purse, Terms, rates};
 
 use super::keeper::{DeathNotice, Kept};
 use crate::base::clock;
 use crate::base::clock::unix_ms;
 use crate::store::{Store, StoreError};
 
-/// The most copies that are kept, unknown keys included; beyond it the oldest go.
-const MOST: usize = 50_000;
+/// Room for copies of unknown keys beside those of known ones, so that guessing takes little memory.
+const MOST_UNKNOWN: usize = 1_000;
 /// How long an unknown key is remembered as unknown, so that guessing costs the database nothing.
 const UNKNOWN: Duration = Duration::from_secs(5);
 
@@ -66,15 +66,33 @@ struct Inner {
     copies: RwLock<HashMap<Arc<str>, Copy>>,
     /// Counts what was forgotten: a look-up that began before it brings an old truth.
     epoch: AtomicU64,
-    team_users_pay: bool,
+    terms: Terms,
     fresh: Duration,
+    most: usize,
+    found: AtomicU64,
+    unknown: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// What looking keys up has come to since the start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lookups {
+    /// The store knew them.
+    pub found: u64,
+    /// It did not.
+    pub unknown: u64,
+    /// It did not answer.
+    pub failed: u64,
+    /// Copies that are kept now, of unknown keys too.
+    pub copies: usize,
 }
 
 impl Directory {
-    /// No copies yet. `team_users_pay`: a user's budget holds for its keys in teams, too.
-    pub fn new(store: Store, team_users_pay: bool, fresh: Duration) -> Self {
+    /// No copies yet. They are used for `fresh` without looking again; beyond `most` the older half goes.
+    pub fn new(store: Store, terms: Terms, fresh: Duration, most: usize) -> Self {
         let (copies, epoch) = (RwLock::default(), AtomicU64::new(0));
-        Directory(Arc::new(Inner { store, copies, epoch, team_users_pay, fresh }))
+        let (found, unknown, failed) = Default::default();
+        Directory(Arc::new(Inner { store, copies, epoch, terms, fresh, most, found, unknown, failed }))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Arc<str>, Copy>> {
@@ -145,19 +163,47 @@ impl Directory {
         copies.retain(|hash, copy| !wanted(hash, &copy.found));
     }
 
+    /// Shows each key that is known.
+    pub fn each(&self, mut show: impl FnMut(&Identity)) {
+        for copy in self.read().values() {
+            if let Found::Known(identity) = &copy.found {
+                show(identity);
+            }
+        }
+    }
+
+    /// How looking keys up goes.
+    pub fn lookups(&self) -> Lookups {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let Inner { found, unknown, failed, .. } = &*self.0;
+        let copies = self.read().len();
+        Lookups { found: count(found), unknown: count(unknown), failed: count(failed), copies }
+    }
+
+    async fn look_up(&self, hash: &str) -> Result<Found, StoreError> {
+        let found = self.ask_store(hash).await;
+        let counter = match &found {
+            Ok(Found::Known(_)) => &self.0.found,
+            Ok(Found::Unknown) => &self.0.unknown,
+            Err(_) => &self.0.failed,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
     async fn ask_store(&self, hash: &str) -> Result<Found, StoreError> {
         loop {
             let epoch = self.0.epoch.load(Ordering::Acquire);
             let grant = self.0.store.grant(hash, unix_ms()).await?;
             let found = grant.map_or(Found::Unknown, |grant| {
-                Found::Known(Arc::new(Identity::of_grant(grant, unix_ms(), self.0.team_users_pay)))
+                Found::Known(Arc::new(Identity::of_grant(grant, unix_ms(), self.0.terms)))
             });
             let mut copies = self.write();
             // Something was changed while the store was asked: the answer may be older than the change.
             if self.0.epoch.load(Ordering::Acquire) != epoch {
                 continue;
             }
-            if copies.len() >= MOST {
+            if copies.len() >= self.0.most.saturating_add(MOST_UNKNOWN) {
                 make_room(&mut copies);
             }
             copies.insert(hash.into(), Copy { found: found.clone(), since: Instant::now() });
@@ -217,7 +263,7 @@ impl Handler<Find> for KeyDirectory {
         waiting.push(answer);
         if waiting.len() == 1 {
             let (directory, asked) = (self.directory.clone(), Arc::clone(&hash));
-            let looking = wrap_future::<_, Self>(async move { directory.ask_store(&asked).await });
+            let looking = wrap_future::<_, Self>(async move { directory.look_up(&asked).await });
             ctx.spawn(looking.map(move |found, actor, _| {
                 let found = found.map_err(Arc::new);
                 for waiting in actor.waiting.remove(&hash).unwrap_or_default() {

@@ -21,3 +21,13 @@ pub enum AlertTarget {
     /// The event as a JSON object.
     Webhook(Secret),
 }
+
+impl AlertTarget {
+    /// Its kind, for logs and metrics; the address itself is nobody's business.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            AlertTarget::Slack(_) => "slack",
+            AlertTarget::Webhook(_) => "webhook",
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::domain::keys::{JsonMap, Role, TeamRole};
 
 /// Defaults and ceilings of the management API. The mappings have the names and forms of the API's requests, and
 /// their amounts, lengths, numbers and roles are known to be good.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct GrantSettings {
     /// `default_key_generate_params`: what a new key gets where its maker says nothing.
     pub key_defaults: JsonMap,

@@ -18,6 +18,9 @@ pub struct MoneySettings {
     pub calendar: Calendar,
     /// What models cost.
     pub prices: Prices,
+    /// `budget_exceeded_throttle_percentage`, in billionths: the share of its rates that a key keeps which goes on
+    /// slowly when its budget is gone; `None`: such keys are refused like others.
+    pub throttle_share: Option<u64>,
     /// `block_requests_for_models_without_pricing`: refuse them also where no budget applies.
     pub refuses_unpriced: bool,
 }

@@ -19,6 +19,9 @@ pub struct StoreSettings {
     pub patience: Option<Duration>,
     /// Whether ledger rows are kept (`disable_spend_logs`, `cost_tracking`); totals and budgets are kept anyway.
     pub keeps_rows: bool,
+    /// `store_prompts_in_spend_logs`: rows also keep what was asked and answered, each text cut after so many
+    /// characters (`MAX_STRING_LENGTH_PROMPT_IN_DB`, 2048); `None`: they do not.
+    pub keeps_content: Option<usize>,
     /// `proxy_batch_write_at`: how long a row may wait in the spool for company (1 s by default).
     pub batch_every: Duration,
     /// `maximum_spend_logs_retention_period`; `None`: rows are kept for ever.

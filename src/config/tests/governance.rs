@@ -351,3 +351,19 @@ fn the_readme_names_every_setting_that_takes_effect() {
     let missing: Vec<&str> = settings.copied().filter(|key| !words.contains(key)).collect();
     assert_eq!(missing, [""; 0]);
 }
+
+#[test]
+fn prompts_are_kept_and_keys_slowed_down_only_where_the_file_says_so() {
+    let usual = governance("");
+    assert_eq!((usual.store.keeps_content, usual.money.throttle_share), (None, None));
+    let text = "general_settings: {store_prompts_in_spend_logs: true}\n\
+                litellm_settings: {budget_exceeded_throttle_percentage: 0.1}\n";
+    let said = governance(text);
+    assert_eq!((said.store.keeps_content, said.money.throttle_share), (Some(2048), Some(100_000_000)));
+    let cut = governance_in(text, &[("MAX_STRING_LENGTH_PROMPT_IN_DB", "10")]);
+    assert_eq!(cut.store.keeps_content, Some(10));
+    for share in ["0", "1.5", "ten"] {
+        let told = problems(&format!("litellm_settings: {{budget_exceeded_throttle_percentage: {share}}}\n"));
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+}

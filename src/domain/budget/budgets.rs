@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
-use super::charge::{Charge, Crossing, Held};
+use super::charge::{Charge, Held, Settlement};
+use super::crossing::{Crossing, Lines};
 use super::exceeded::{Exceeded, Refused, judge};
 use super::{Cost, Nanos, UnixMs};
 use crate::base::shards::{Locked, Shards};
@@ -91,8 +92,7 @@ struct State {
     began_at: UnixMs,
     resets_at: Option<UnixMs>,
     every: Option<Every>,
-    soft: Option<Nanos>,
-    soft_told: bool,
+    lines: Lines,
     confirms: u64,
     touched: UnixMs,
 }
@@ -111,8 +111,7 @@ impl State {
             began_at: 0,
             resets_at: None,
             every: None,
-            soft: None,
-            soft_told: false,
+            lines: Lines::NONE,
             confirms: 0,
             touched: now,
         }
@@ -137,7 +136,7 @@ impl State {
         self.stored = Nanos::ZERO;
         self.unstored = Nanos::ZERO;
         self.reserved = Nanos::ZERO;
-        self.soft_told = false;
+        self.lines.begin();
     }
 
     fn standing(&self) -> Standing {
@@ -183,7 +182,7 @@ impl Budgets {
             let Some(state) = known(&mut locked, key) else { continue };
             state.reserved = state.reserved.saturating_add(amount);
             state.open += 1;
-            state.soft = account.soft;
+            state.lines.draw(account.soft, account.max, state.spent());
             // Another worker's clock may have begun the period a moment later than this one's.
             admitted_at = admitted_at.max(state.began_at);
             held.push(Held { key, place, period: state.period, amount });
@@ -292,9 +291,9 @@ impl Budgets {
     }
 
     /// What a charge held, when it ends: spent for a known price, free again otherwise.
-    pub(super) fn release(&self, held: &[Held], actual: Option<Nanos>) -> SmallVec<[Crossing; 1]> {
+    pub(super) fn release(&self, held: &[Held], actual: Option<Nanos>) -> Settlement {
         let mut locked = self.accounts.lock_all(held.iter().map(|held| held.key));
-        let mut crossings = SmallVec::new();
+        let mut settlement = Settlement::default();
         for held in held {
             let Some(state) = locked.get(held.key) else { continue };
             state.open = state.open.saturating_sub(1);
@@ -302,16 +301,21 @@ impl Budgets {
                 continue;
             }
             state.reserved = state.reserved.saturating_sub(held.amount);
-            let before = state.spent();
-            state.unstored = state.unstored.saturating_add(actual.unwrap_or_default());
-            let spent = state.spent();
-            let crossed = state.soft.filter(|soft| before < *soft && spent >= *soft && !state.soft_told);
-            if let Some(soft) = crossed {
-                state.soft_told = true;
-                crossings.push(Crossing { place: held.place, spent, soft });
-            }
+            let Some(actual) = actual else { continue };
+            state.unstored = state.unstored.saturating_add(actual);
+            let (spent, began_at, resets_at) = (state.spent(), state.began_at, state.resets_at);
+            settlement.spent.push((held.place, spent));
+            let passed = state.lines.pass(spent).into_iter();
+            settlement.crossings.extend(passed.map(|(line, at)| Crossing {
+                place: held.place,
+                spent,
+                line,
+                at,
+                began_at,
+                resets_at,
+            }));
         }
-        crossings
+        settlement
     }
 
     fn sweep(&self, now: UnixMs) {

@@ -4,13 +4,29 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Budgets, Nanos, UnixMs};
+use super::{Budgets, Crossing, Nanos, UnixMs};
 
 /// Money that one request holds in all its accounts. Dropped, it is free again and nothing is spent.
 pub struct Charge {
     pub(super) budgets: Arc<Budgets>,
     pub(super) held: Vec<Held>,
     pub(super) admitted_at: UnixMs,
+}
+
+/// What became of a charge.
+#[derive(Debug, Default)]
+pub struct Settlement {
+    /// The lines that were passed.
+    pub crossings: SmallVec<[Crossing; 1]>,
+    /// What is spent now, by the account's place.
+    pub(super) spent: SmallVec<[(usize, Nanos); 4]>,
+}
+
+impl Settlement {
+    /// What the account at this place has spent now; `None` when a new period has begun since.
+    pub fn spent(&self, place: usize) -> Option<Nanos> {
+        self.spent.iter().find(|(known, _)| *known == place).map(|(_, spent)| *spent)
+    }
 }
 
 /// What is held in one account.
@@ -21,17 +37,6 @@ pub(super) struct Held {
     pub place: usize,
     pub period: u64,
     pub amount: Nanos,
-}
-
-/// An account whose spend has passed its soft budget; told once for each period.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Crossing {
-    /// The account's place in the list that was given to `reserve`.
-    pub place: usize,
-    /// What is spent now.
-    pub spent: Nanos,
-    /// The soft budget.
-    pub soft: Nanos,
 }
 
 impl Charge {
@@ -47,14 +52,14 @@ impl Charge {
     }
 
     /// Replaces what is held by what the request has cost. Its ledger row must be on its way by then, or the
-    /// account would count money that no row tells of. The answer names soft budgets that were passed.
-    pub fn settle(mut self, actual: Nanos) -> SmallVec<[Crossing; 1]> {
+    /// account would count money that no row tells of. The answer names the lines that were passed.
+    pub fn settle(mut self, actual: Nanos) -> Settlement {
         self.end(Some(actual))
     }
 
-    fn end(&mut self, actual: Option<Nanos>) -> SmallVec<[Crossing; 1]> {
+    fn end(&mut self, actual: Option<Nanos>) -> Settlement {
         let held = std::mem::take(&mut self.held);
-        if held.is_empty() { SmallVec::new() } else { self.budgets.release(&held, actual) }
+        if held.is_empty() { Settlement::default() } else { self.budgets.release(&held, actual) }
     }
 }
 

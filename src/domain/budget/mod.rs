@@ -45,6 +45,7 @@
 
 mod budgets;
 mod charge;
+mod crossing;
 mod exceeded;
 #[cfg(test)]
 mod properties;
@@ -53,7 +54,8 @@ mod races;
 
 pub use crate::base::money::Nanos;
 pub use budgets::{Account, Budgets, Committed, Loaded, Mark, Standing};
-pub use charge::{Charge, Crossing};
+pub use charge::{Charge, Settlement};
+pub use crossing::{Crossing, Line};
 pub use exceeded::{Exceeded, Refused, Why};
 
 /// Milliseconds since 1970, UTC.

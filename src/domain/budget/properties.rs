@@ -138,7 +138,7 @@ fn a_soft_budget_is_told_once_a_period() {
         Loaded { resets_at: Some(10_000), every: Every::parse("10s"), ..Loaded::default() },
     );
     let accounts = [Account { scope: &scope, max: None, soft: Some(cents(2)) }];
-    let spend = |now| budgets.reserve(now, Cost::Open(CENT), &accounts).unwrap().settle(CENT).len();
+    let spend = |now| budgets.reserve(now, Cost::Open(CENT), &accounts).unwrap().settle(CENT).crossings.len();
     assert_eq!([spend(1), spend(2), spend(3), spend(4)], [0, 1, 0, 0]);
     assert_eq!([spend(10_000), spend(10_001), spend(10_002)], [0, 1, 0]);
 }

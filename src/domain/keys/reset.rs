@@ -97,7 +97,7 @@ pub fn rolling_end(text: &str, now_ms: i64) -> Option<i64> {
 }
 
 /// In which time zone, and at which time of the day, budgets begin anew.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Calendar {
     zone: TimeZone,
     at: Time,

@@ -45,6 +45,11 @@ impl Adjust {
         (discount, self.margin.of(sum.minus(discount)).plus(self.fixed))
     }
 
+    /// The share that is put on top, in billionths.
+    pub(super) fn margin_share(&self) -> Nanos {
+        Nanos::new(i64::try_from(self.margin.0).unwrap_or(i64::MAX))
+    }
+
     /// Whether what is free stays free.
     pub(super) fn adds_nothing(&self) -> bool {
         self.fixed == Atto::ZERO

@@ -5,7 +5,7 @@ use super::field::{Class, Unit};
 use super::images::{self, ImagePrice};
 use super::rates::{Row, rows};
 use super::sheet::Sheet;
-use crate::base::money::Atto;
+use crate::base::money::{Atto, Nanos};
 use crate::base::usage::{ImageQuality, SearchContext, ServiceTier, Units};
 
 /// The prices of one deployment, resolved once: every gap filled, every name gone.
@@ -50,6 +50,11 @@ impl Price {
         let units = UnitPrices::new(sheet, images, mode);
         let any = !rows.is_empty() || !units.images.is_empty() || units.all().next().is_some();
         any.then_some(Price { rows, units, adjust })
+    }
+
+    /// The share that `cost_margin_config` puts on top, in billionths.
+    pub fn margin_share(&self) -> Nanos {
+        self.adjust.margin_share()
     }
 
     /// Whether every answer is free, by prices that say so: such a model needs no budget.

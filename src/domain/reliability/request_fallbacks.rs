@@ -57,6 +57,17 @@ impl RequestFallbacks {
         })
     }
 
+    /// These, and where a list is missing that of `other`.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        RequestFallbacks {
+            general: self.general.or_else(|| other.general.clone()),
+            context_window: self.context_window.or_else(|| other.context_window.clone()),
+            content_policy: self.content_policy.or_else(|| other.content_policy.clone()),
+            disabled: self.disabled,
+        }
+    }
+
     /// Every group that the request names as a target, for the check of what its key may use.
     pub fn targets(&self) -> impl Iterator<Item = &Arc<str>> {
         let lists = [&self.general, &self.context_window, &self.content_policy];

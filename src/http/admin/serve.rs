@@ -1,7 +1,9 @@
 //! The one handler of the management API: who calls, may it, what does it say, what comes of it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use actix_web::http::header::CONTENT_DISPOSITION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
@@ -9,7 +11,7 @@ use serde_json::Value;
 use super::Route;
 use crate::base::error::{Error, Kind, Level};
 use crate::domain::keys::JsonMap;
-use crate::gateway::caller::presented_key;
+use crate::gateway::pipeline::Gateway;
 use crate::http::{inbound, reply};
 use crate::manage::authority;
 use crate::manage::body::Body;
@@ -21,6 +23,11 @@ const LARGEST: usize = 8 * 1024 * 1024;
 /// Serves one request.
 pub async fn serve(route: Route, request: HttpRequest, payload: Payload) -> HttpResponse {
     match run(route, &request, payload).await {
+        // Operations answer objects and lists; a text is a table for spreadsheets.
+        Ok(Value::String(table)) if route.path.ends_with("/export") => HttpResponse::Ok()
+            .content_type("text/csv; charset=utf-8")
+            .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"activity.csv\""))
+            .body(table),
         Ok(answer) => HttpResponse::Ok().json(answer),
         Err(error) => {
             tell(route, &error);
@@ -30,12 +37,14 @@ pub async fn serve(route: Route, request: HttpRequest, payload: Payload) -> Http
 }
 
 async fn run(route: Route, request: &HttpRequest, payload: Payload) -> Result<Value, Error> {
-    let Some(manage) = request.app_data::<Data<Manage>>() else {
+    let gateway = request.app_data::<Data<Rc<Gateway>>>();
+    let (Some(manage), Some(gateway)) = (request.app_data::<Data<Manage>>(), gateway) else {
         return Err(Error::new(Kind::Internal, "The management API is not ready."));
     };
     let manage = Manage::clone(manage);
+    let key = gateway.presented_key(request.headers(), inbound::peer(request.head()))?;
     let now_ms = now_ms();
-    let caller = manage.identify(presented_key(request.headers())?, now_ms).await?;
+    let caller = manage.identify(key, now_ms).await?;
     authority::admit(&caller, route.verb, route.path, request.path())?;
     let body = inbound::read_body(request.headers(), payload.into_inner(), LARGEST).await?;
     let call = Call {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::base::error::Error;
 use crate::domain::keys::reset::rolling_end;
-use crate::domain::keys::{Key, Limits, Window};
+use crate::domain::keys::{Key, Limits, RouterSettings, Window};
 use crate::manage::authority::groups;
 use crate::manage::body::{Body, Given};
 use crate::manage::{fail, show};
@@ -202,7 +202,10 @@ fn rest(body: &Body, key: &mut Key) -> Result<(), Error> {
     match body.object("router_settings")? {
         Given::Absent => {}
         Given::Null => key.router_settings = None,
-        Given::Is(settings) => key.router_settings = Some(Value::Object(settings)),
+        Given::Is(settings) => {
+            RouterSettings::parse(&settings)?;
+            key.router_settings = Some(Value::Object(settings));
+        }
     }
     body.id("rpm_limit_type")?.set(&mut key.rpm_limit_type);
     body.id("tpm_limit_type")?.set(&mut key.tpm_limit_type);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::actors::key_directory::Identity;
+use crate::actors::key_directory::{Identity, Terms};
 use crate::actors::topology::Table;
 use crate::base::error::Error;
 use crate::domain::deployment::Deployment;
@@ -23,7 +23,7 @@ impl Sight {
         };
         let grant = call.manage.store().grant(&key.hash, call.now_ms).await.map_err(fail::store)?;
         Ok(Sight(Some(match grant {
-            Some(grant) => Identity::of_grant(grant, call.now_ms, false),
+            Some(grant) => Identity::of_grant(grant, call.now_ms, Terms::default()),
             // Deleted since it was identified.
             None => return Err(fail::forbidden("The key is no longer there.")),
         })))

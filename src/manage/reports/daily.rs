@@ -16,7 +16,8 @@ use crate::domain::ledger::TotalKind;
 use crate::manage::period::Period;
 use crate::manage::{Call, rows, scope};
 use crate::store::{GroupBy, ReportFilter, ReportRow};
-use breakdown::{Names, Pile};
+pub(super) use breakdown::Names;
+use breakdown::Pile;
 
 /// Everything that totals are told apart by.
 const PARTS: [GroupBy; 7] = [
@@ -32,21 +33,22 @@ const PARTS: [GroupBy; 7] = [
 /// Days on a page when the query does not say.
 const USUAL: u32 = 366;
 
+/// How much of a period one answer shows.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// A page of days.
+    Page,
+    /// All of its days (`/aggregated`).
+    All,
+}
+
 /// `/user/daily/activity`: the caller's own, or those of `user_id`, or everybody's for those who see everything.
 ///
 /// # Errors
 /// 400 for dates; 403 for another user's; 422; 503.
 pub async fn user_days(call: Call) -> Result<Value, Error> {
-    let user = scope::user(&call)?;
-    let key = scope::key(&call, &call.query, "api_key")?.map(|key| vec![key]);
-    let filter = match user {
-        Some(user) => {
-            ReportFilter { owners: Some(vec![user]), keys: key, ..ReportFilter::of(TotalKind::User) }
-        }
-        // Everybody's, told apart by key: those are the totals of the keys.
-        None => ReportFilter { owners: key, ..ReportFilter::of(TotalKind::Key) },
-    };
-    days(&call, filter).await
+    let filter = of_users(&call)?;
+    days(&call, filter, Shown::Page).await
 }
 
 /// `/team/daily/activity`: of `team_ids`, or all teams; those who do not see everything see the teams they run.
@@ -54,8 +56,8 @@ pub async fn user_days(call: Call) -> Result<Value, Error> {
 /// # Errors
 /// As [`user_days`].
 pub async fn team_days(call: Call) -> Result<Value, Error> {
-    let owners = by_member::teams(&call)?;
-    owned(&call, TotalKind::Team, owners).await
+    let filter = of_teams(&call)?;
+    days(&call, filter, Shown::Page).await
 }
 
 /// `/tag/daily/activity`: of `tags`, or all tags.
@@ -63,8 +65,8 @@ pub async fn team_days(call: Call) -> Result<Value, Error> {
 /// # Errors
 /// As [`user_days`].
 pub async fn tag_days(call: Call) -> Result<Value, Error> {
-    let owners = scope::names(&call.query, "tags")?;
-    owned(&call, TotalKind::Tag, owners).await
+    let filter = of_tags(&call)?;
+    days(&call, filter, Shown::Page).await
 }
 
 /// `/customer/daily/activity`: of `end_user_ids`, or all customers.
@@ -72,8 +74,8 @@ pub async fn tag_days(call: Call) -> Result<Value, Error> {
 /// # Errors
 /// As [`user_days`].
 pub async fn customer_days(call: Call) -> Result<Value, Error> {
-    let owners = scope::names(&call.query, "end_user_ids")?.or(scope::names(&call.query, "customer_ids")?);
-    owned(&call, TotalKind::EndUser, owners).await
+    let filter = of_customers(&call)?;
+    days(&call, filter, Shown::Page).await
 }
 
 /// `/organization/daily/activity`: of `organization_ids`, or all organizations.
@@ -81,18 +83,99 @@ pub async fn customer_days(call: Call) -> Result<Value, Error> {
 /// # Errors
 /// As [`user_days`].
 pub async fn organization_days(call: Call) -> Result<Value, Error> {
-    let owners = scope::names(&call.query, "organization_ids")?;
-    owned(&call, TotalKind::Organization, owners).await
+    let filter = of_organizations(&call)?;
+    days(&call, filter, Shown::Page).await
 }
 
-async fn owned(call: &Call, kind: TotalKind, owners: Option<Vec<String>>) -> Result<Value, Error> {
+/// `/user/daily/activity/aggregated`: as [`user_days`], without pages.
+///
+/// # Errors
+/// As [`user_days`].
+pub async fn user_all(call: Call) -> Result<Value, Error> {
+    let filter = of_users(&call)?;
+    days(&call, filter, Shown::All).await
+}
+
+/// `/team/daily/activity/aggregated`: as [`team_days`], without pages.
+///
+/// # Errors
+/// As [`user_days`].
+pub async fn team_all(call: Call) -> Result<Value, Error> {
+    let filter = of_teams(&call)?;
+    days(&call, filter, Shown::All).await
+}
+
+/// `/tag/daily/activity/aggregated`: as [`tag_days`], without pages.
+///
+/// # Errors
+/// As [`user_days`].
+pub async fn tag_all(call: Call) -> Result<Value, Error> {
+    let filter = of_tags(&call)?;
+    days(&call, filter, Shown::All).await
+}
+
+/// `/customer/daily/activity/aggregated`: as [`customer_days`], without pages.
+///
+/// # Errors
+/// As [`user_days`].
+pub async fn customer_all(call: Call) -> Result<Value, Error> {
+    let filter = of_customers(&call)?;
+    days(&call, filter, Shown::All).await
+}
+
+/// `/organization/daily/activity/aggregated`: as [`organization_days`], without pages.
+///
+/// # Errors
+/// As [`user_days`].
+pub async fn organization_all(call: Call) -> Result<Value, Error> {
+    let filter = of_organizations(&call)?;
+    days(&call, filter, Shown::All).await
+}
+
+fn of_users(call: &Call) -> Result<ReportFilter, Error> {
+    let user = scope::user(call)?;
+    let key = scope::key(call, &call.query, "api_key")?.map(|key| vec![key]);
+    Ok(match user {
+        Some(user) => {
+            ReportFilter { owners: Some(vec![user]), keys: key, ..ReportFilter::of(TotalKind::User) }
+        }
+        // Everybody's, told apart by key: those are the totals of the keys.
+        None => ReportFilter { owners: key, ..ReportFilter::of(TotalKind::Key) },
+    })
+}
+
+/// The teams that a query asks for and its caller may see.
+pub(super) fn of_teams(call: &Call) -> Result<ReportFilter, Error> {
+    owned(call, TotalKind::Team, by_member::teams(call)?)
+}
+
+/// The tags that a query asks for.
+pub(super) fn of_tags(call: &Call) -> Result<ReportFilter, Error> {
+    owned(call, TotalKind::Tag, scope::names(&call.query, "tags")?)
+}
+
+/// The customers that a query asks for.
+pub(super) fn of_customers(call: &Call) -> Result<ReportFilter, Error> {
+    let owners = scope::names(&call.query, "end_user_ids")?.or(scope::names(&call.query, "customer_ids")?);
+    owned(call, TotalKind::EndUser, owners)
+}
+
+/// The organizations that a query asks for.
+pub(super) fn of_organizations(call: &Call) -> Result<ReportFilter, Error> {
+    owned(call, TotalKind::Organization, scope::names(&call.query, "organization_ids")?)
+}
+
+fn owned(call: &Call, kind: TotalKind, owners: Option<Vec<String>>) -> Result<ReportFilter, Error> {
     let keys = scope::key(call, &call.query, "api_key")?.map(|key| vec![key]);
-    days(call, ReportFilter { owners, keys, ..ReportFilter::of(kind) }).await
+    Ok(ReportFilter { owners, keys, ..ReportFilter::of(kind) })
 }
 
-async fn days(call: &Call, filter: ReportFilter) -> Result<Value, Error> {
+async fn days(call: &Call, filter: ReportFilter, shown: Shown) -> Result<Value, Error> {
     let period = Period::must(&call.query)?;
-    let (page, size) = call.page("page_size", USUAL, 1_000)?;
+    let (page, size) = match shown {
+        Shown::Page => call.page("page_size", USUAL, 1_000)?,
+        Shown::All => (1, u32::MAX),
+    };
     let kind = filter.kind;
     let filter = ReportFilter { model: call.query.id("model")?.value(), ..filter };
     // Which days there are is asked first, then only those of the page.
@@ -120,7 +203,7 @@ async fn days(call: &Call, filter: ReportFilter) -> Result<Value, Error> {
 }
 
 /// What the keys and owners of a page are called.
-async fn names(call: &Call, kind: TotalKind, rows: &[ReportRow]) -> Result<Names, Error> {
+pub(super) async fn names(call: &Call, kind: TotalKind, rows: &[ReportRow]) -> Result<Names, Error> {
     let owners: BTreeSet<&str> = rows.iter().map(|row| row.owner.as_str()).collect();
     let hashes: BTreeSet<&str> = if kind == TotalKind::Key {
         owners.clone()

@@ -3,6 +3,7 @@
 mod activity;
 mod by_member;
 mod daily;
+mod export;
 mod grouped;
 mod overall;
 mod owners;
@@ -12,7 +13,11 @@ mod tags;
 
 pub use activity::{activity, cache_hits, model_activity};
 pub use by_member::by_member;
-pub use daily::{customer_days, organization_days, tag_days, team_days, user_days};
+pub use daily::{
+    customer_all, customer_days, organization_all, organization_days, tag_all, tag_days, team_all, team_days,
+    user_all, user_days,
+};
+pub use export::{customer_export, organization_export, tag_export, tag_summary, team_export};
 pub use grouped::report;
 pub use overall::{logs, spend, teams};
 pub use owners::{keys, users};

@@ -250,3 +250,30 @@ async fn owners_by_spend_and_a_reset() {
     assert_eq!(kept[0]["spend"], json!(0.5));
     assert_eq!(bench.manage.store().audit().await.unwrap().1, []);
 }
+
+#[tokio::test]
+async fn all_days_at_once_tables_and_tags_in_short() {
+    let bench = bench().await;
+    let all = shown!(bench, "/tag/daily/activity/aggregated", tag_all, json!({"page_size": 1}));
+    assert_eq!((all["results"].as_array().unwrap().len(), &all["metadata"]["has_more"]), (2, &json!(false)));
+    let rows = shown!(bench, "/team/daily/activity/export", team_export, json!({"format": "json"}));
+    let red = rows.as_array().unwrap().iter().find(|row| row["team_id"] == "red").unwrap();
+    assert_eq!(
+        (&red["date"], &red["alias"], &red["spend"]),
+        (&json!("2026-11-20"), &json!("Red team"), &json!(0.25))
+    );
+    assert_eq!((&red["key_alias"], &red["total_tokens"]), (&json!("hers"), &json!(150)));
+    let table = shown!(bench, "/team/daily/activity/export", team_export);
+    let lines: Vec<&str> = table.as_str().unwrap().lines().collect();
+    assert!(lines[0].starts_with("date,team_id,alias,api_key") && lines.len() == 3, "{lines:?}");
+    // A team's admin has its own teams only.
+    let dates = json!({"start_date": "2026-11-20", "end_date": "2026-11-21", "format": "json"});
+    let own = get(&bench, ALICE, "/team/daily/activity/export", team_export, dates).await.unwrap();
+    assert_eq!(own.as_array().unwrap().len(), 1);
+    let tags = shown!(bench, "/tag/summary", tag_summary);
+    let first = &tags["results"][0];
+    assert_eq!(
+        (&first["tag"], &first["unique_users"], &first["total_spend"]),
+        (&json!("y"), &json!(2), &json!(1.25))
+    );
+}

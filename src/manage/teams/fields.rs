@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::base::error::Error;
-use crate::domain::keys::{Budget, Team};
+use crate::domain::keys::{Budget, RouterSettings, Team};
 use crate::manage::Caller;
 use crate::manage::authority::fields as authority;
 use crate::manage::body::{Body, Given};
@@ -42,7 +42,10 @@ pub fn apply(body: &Body, team: &mut Team) -> Result<(), Error> {
     match body.object("router_settings")? {
         Given::Absent => {}
         Given::Null => team.router_settings = None,
-        Given::Is(settings) => team.router_settings = Some(Value::Object(settings)),
+        Given::Is(settings) => {
+            RouterSettings::parse(&settings)?;
+            team.router_settings = Some(Value::Object(settings));
+        }
     }
     body.texts("policies")?.fill(&mut team.policies);
     body.texts("access_group_ids")?.fill(&mut team.access_group_ids);

@@ -1,13 +1,18 @@
 //! The management API through the real program, on SQLite and on PostgreSQL.
 
+mod alerts;
 mod bills;
+mod callers;
 mod command_line;
+mod cost_headers;
 mod governed;
 mod hops;
 mod keys;
 mod media;
 mod models;
 mod moving;
+mod observed;
+mod own_routing;
 #[path = "../../support/postgres.rs"]
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 mod postgres;

@@ -24,8 +24,20 @@ pub fn read(context: &Context<'_>, litellm: &Scope<'_>, files: &mut Vec<PathBuf>
         exceeded_status: exceeded_status(litellm).unwrap_or(EXCEEDED),
         calendar: calendar(litellm),
         prices: prices::read(context, litellm, files),
+        throttle_share: throttle_share(litellm),
         refuses_unpriced: litellm.flag("block_requests_for_models_without_pricing"),
     }
+}
+
+/// LiteLLM calls it a percentage; it is a share.
+fn throttle_share(litellm: &Scope<'_>) -> Option<u64> {
+    let field = litellm.get("budget_exceeded_throttle_percentage")?;
+    let share = u64::try_from(field.dollars()?.get()).ok();
+    let share = share.filter(|share| (1..=1_000_000_000).contains(share));
+    if share.is_none() {
+        field.error("must be a share above 0 and up to 1, such as 0.1");
+    }
+    share
 }
 
 /// A budget of 0 is none: it is LiteLLM's default, and files have it written out.

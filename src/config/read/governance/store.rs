@@ -27,6 +27,9 @@ const MODELS_EVERY: Duration = Duration::from_secs(30);
 /// What a usable URL looks like.
 const FORMS: &str = "it must look like sqlite:///file.db or postgresql://user:password@host:5432/name";
 
+/// Characters of each text that rows keep when nothing is said.
+const LONGEST_TEXT: usize = 2_048;
+
 /// Reads what is said of the database.
 pub fn store(context: &Context<'_>, general: &Scope<'_>, litellm: &Scope<'_>) -> StoreSettings {
     // 0 is LiteLLM's default for both, written out.
@@ -37,11 +40,13 @@ pub fn store(context: &Context<'_>, general: &Scope<'_>, litellm: &Scope<'_>) ->
     let batch_every = general.seconds("proxy_batch_write_at");
     let models_every = general.limit("proxy_config_reload_interval_seconds");
     let holds_models = general.bool("store_model_in_db");
+    let longest = variables::number(context, "MAX_STRING_LENGTH_PROMPT_IN_DB", 1..=65_536);
     StoreSettings {
         database_url: database_url(context, general),
         connections: connections.unwrap_or(CONNECTIONS),
         patience,
         keeps_rows: !disabled && tracking.unwrap_or(true),
+        keeps_content: general.flag("store_prompts_in_spend_logs").then_some(longest.unwrap_or(LONGEST_TEXT)),
         batch_every: batch_every.unwrap_or(BATCH_EVERY),
         retention: retention(general),
         holds_models: holds_models.or_else(|| variables::flag(context, "STORE_MODEL_IN_DB")).unwrap_or(false),

@@ -1,0 +1,81 @@
+//! Operators are told of budgets at their webhooks, and requests never wait for that.
+
+use serde_json::{Value, json};
+
+use super::{done, key};
+use crate::harness::{FakeProvider, Gateway, Manual, chat, config, openai, with};
+
+/// A gateway whose answers cost exactly 0.01, and that tells `addresses`.
+async fn gateway(provider: &FakeProvider, environment: &[(&str, &str)], general: Value) -> Gateway {
+    let price = json!({"litellm_params": {"input_cost_per_token": 0, "output_cost_per_token": 0.001}});
+    let model = with(openai("gpt", provider, "sk-fake.completion_tokens=10"), price);
+    let settings = json!({"general_settings": with(json!({"database_url": "sqlite:///a.db"}), general)});
+    let mut start = Gateway::start();
+    for (name, value) in environment {
+        start = start.env(name, value);
+    }
+    start.serve(&with(config(&[model]), settings)).await
+}
+
+async fn call(gateway: &Gateway, key: &str) -> u16 {
+    let bearer = format!("Bearer {key}");
+    let body = with(chat("gpt"), json!({"max_tokens": 10}));
+    gateway.post_with("/v1/chat/completions", &[("authorization", &bearer)], &body).await.status()
+}
+
+/// The next alert, answered like this.
+async fn told(operator: &Manual, status: &str) -> Value {
+    let mut asked = operator.asked().await;
+    let body = serde_json::from_slice(&asked.body).unwrap();
+    asked.answer(status, "text/plain", b"ok").await;
+    body
+}
+
+#[tokio::test]
+async fn a_webhook_is_told_once_of_each_line() {
+    let (provider, operator) = (FakeProvider::start().await, Manual::listen().await);
+    let url = format!("http://{}/hook-secret", operator.addr);
+    let gateway = gateway(&provider, &[("WEBHOOK_URL", &url)], json!({"alerting": ["webhook"]})).await;
+    done(&gateway, "POST", "/team/new", json!({"team_id": "red", "team_alias": "Red"})).await;
+    let fields = json!({"team_id": "red", "key_alias": "ci", "soft_budget": 0.02, "max_budget": 0.03});
+    let key = key(&gateway, fields).await;
+    // Nobody answers yet, and nobody waits.
+    for _ in 0..3 {
+        assert_eq!(call(&gateway, &key).await, 200);
+    }
+    assert_eq!(call(&gateway, &key).await, 422);
+    let soft = told(&operator, "503 Service Unavailable").await;
+    assert_eq!(told(&operator, "200 OK").await, soft, "tried again");
+    assert_eq!((&soft["event"], &soft["event_group"]), (&json!("soft_budget_crossed"), &json!("key")));
+    assert_eq!((&soft["spend"], &soft["soft_budget"]), (&json!(0.02), &json!(0.02)));
+    assert_eq!((&soft["key_alias"], &soft["team_alias"]), (&json!("ci"), &json!("Red")));
+    assert_eq!(soft["token"].as_str().unwrap().len(), 64);
+    let spent = told(&operator, "200 OK").await;
+    assert_eq!((&spent["event"], &spent["spend"]), (&json!("budget_crossed"), &json!(0.03)));
+    assert!(!soft.to_string().contains(&key));
+    assert!(!gateway.log().contains("hook-secret") && !gateway.log().contains(&key));
+}
+
+#[tokio::test]
+async fn slack_is_told_of_a_team_and_a_refusing_address_is_given_up() {
+    let (provider, slack, webhook) =
+        (FakeProvider::start().await, Manual::listen().await, Manual::listen().await);
+    let environment = [
+        ("SLACK_WEBHOOK_URL", format!("http://{}/s", slack.addr)),
+        ("WEBHOOK_URL", format!("http://{}/hook-secret", webhook.addr)),
+    ];
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, url)| (*name, url.as_str())).collect();
+    let gateway = gateway(&provider, &environment, json!({"alerting": ["slack", "webhook"]})).await;
+    done(&gateway, "POST", "/team/new", json!({"team_id": "red", "soft_budget": 0.01})).await;
+    let key = key(&gateway, json!({"team_id": "red"})).await;
+    assert_eq!(call(&gateway, &key).await, 200);
+    let said = told(&slack, "200 OK").await;
+    let text = said["text"].as_str().unwrap();
+    assert!(text.contains("Alert type: `budget_alerts`") && text.contains("team_id: `red`"), "{text}");
+    told(&webhook, "403 Forbidden").await;
+    let line = gateway.logged("an alert could not be delivered").await;
+    assert!(line.contains("403") && !line.contains("hook-secret"), "{line}");
+    let metrics = gateway.get("/metrics").await.text();
+    assert!(metrics.contains(r#"stagedoor_alerts_total{target="webhook",result="failed"} 1"#), "{metrics}");
+}
