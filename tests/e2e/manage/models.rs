@@ -245,7 +245,13 @@ async fn file_and_database_keep_out_of_each_others_way() {
     let folder = tempfile::tempdir().unwrap();
     let fallback = json!({"litellm_settings": {"fallbacks": [{"own": ["added"]}]}});
     let first = with(
-        holding(&in_folder(folder.path()), &[openai("own", &provider, "sk-fake.text=first")]),
+        holding(
+            &in_folder(folder.path()),
+            &[with(
+                openai("own", &provider, "sk-fake.text=first"),
+                json!({"litellm_params": {"input_cost_per_token": 0}}),
+            )],
+        ),
         fallback.clone(),
     );
     let gateway = serve(&first).await;
