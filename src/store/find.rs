@@ -18,6 +18,8 @@ pub enum Test {
     OneOf(&'static str, Vec<Value>),
     /// Has this in it, whatever the case.
     Contains(&'static str, String),
+    /// Is a text that is not empty. Written out, so that it chooses an index of such rows.
+    Given(&'static str),
     /// Is nothing.
     Nothing(&'static str),
     /// Is at most this.
@@ -119,6 +121,7 @@ impl Clause {
             Test::Contains(column, text) => {
                 format!("LOWER({}) LIKE {} ESCAPE '!'", name(column)?, self.place(like(text)))
             }
+            Test::Given(column) => format!("{} <> ''", name(column)?),
             Test::Nothing(column) => format!("{} IS NULL", name(column)?),
             Test::UpTo(column, limit) => format!("{} <= {}", name(column)?, self.place((*limit).into())),
             Test::Above(column, limit) => format!("{} > {}", name(column)?, self.place((*limit).into())),

@@ -1,9 +1,9 @@
 //! Rows of the ledger: found, sorted, paged, summed up.
 
 use super::find::{Clause, Page, Test};
-use super::session::{Access, Session};
+use super::session::{Access, Dialect, Session};
 use super::{Row, Store, StoreError, Value, ledger_row};
-use crate::domain::ledger::{DAY_MS, LedgerRow, Sums, day_of};
+use crate::domain::ledger::{DAY_MS, LedgerRow, Sums, day_of, id_ms};
 
 /// Counting stops here: a list that long is not paged to its end, and counting ten million rows takes seconds.
 const COUNTED: i64 = 10_000;
@@ -68,7 +68,13 @@ pub struct LogFind {
 impl LogFind {
     /// The rows that an id names, whoever gave it: ours, the call's, the provider's.
     pub fn request(id: &str) -> Test {
-        Test::Any(["id", "call_id", "response_id"].map(|column| Test::Is(column, Value::from(id))).into())
+        let mut any = vec![Test::Is("call_id", id.into()), Test::Is("response_id", id.into())];
+        // Ours tells its day, and with that its place in the primary key.
+        any.extend(
+            id_ms(id)
+                .map(|ms| Test::All(vec![Test::Is("day", day_of(ms).into()), Test::Is("id", id.into())])),
+        );
+        Test::Any(any)
     }
 
     /// The rows with this tag.
@@ -100,7 +106,7 @@ impl Store {
     ) -> Result<Vec<(Vec<String>, Sums)>, StoreError> {
         self.long(Access::Read, move |session| {
             let mut clause = Clause::default();
-            let tests = tests(&mut clause, &find)?;
+            let tests = tests(&mut clause, &find, session.dialect())?;
             let by: Vec<String> = by.iter().map(|name| column(name)).collect::<Result<_, _>>()?;
             let by = by.join(", ");
             let sql = format!(
@@ -144,21 +150,48 @@ pub(super) fn sums(row: &Row, place: usize) -> Sums {
 }
 
 fn column(name: &str) -> Result<String, StoreError> {
-    if ledger_row::COLUMNS.contains(&name) {
+    if ledger_row::COLUMNS.contains(&name) || name == "+day" {
         return Ok(name.to_string());
     }
     Err(StoreError::invalid(format!("a ledger row has no column `{name}`")))
 }
 
-/// The condition, with the days that it is about, by which whole parts are left out.
-fn tests(clause: &mut Clause, find: &LogFind) -> Result<String, StoreError> {
-    let mut all = find.tests.clone();
+/// Columns with an index of the rows that have something there.
+const INDEXED: [&str; 6] = ["user_id", "team_id", "end_user", "session_id", "response_id", "call_id"];
+
+/// The same test, in a form that an index answers.
+fn indexed(test: Test) -> Test {
+    match test {
+        Test::Is(column, Value::Text(text)) if INDEXED.contains(&column) && !text.is_empty() => {
+            Test::All(vec![Test::Is(column, Value::Text(text)), Test::Given(column)])
+        }
+        Test::Any(tests) => Test::Any(tests.into_iter().map(indexed).collect()),
+        other => other,
+    }
+}
+
+/// Whether an index other than that of time finds the rows.
+fn has_index(test: &Test) -> bool {
+    match test {
+        Test::Is(column, _) => *column == "key_hash" || *column == "id" || INDEXED.contains(column),
+        Test::All(tests) => tests.iter().any(has_index),
+        Test::Any(tests) => !tests.is_empty() && tests.iter().all(has_index),
+        _ => false,
+    }
+}
+
+/// The condition, with the days that it is about, by which whole parts are left out. SQLite has no parts, and would
+/// rather walk through the days than use an owner's index: the sign keeps it from that.
+fn tests(clause: &mut Clause, find: &LogFind, dialect: Dialect) -> Result<String, StoreError> {
+    let by_owner = find.tests.iter().any(has_index);
+    let day = if by_owner && dialect == Dialect::Sqlite { "+day" } else { "day" };
+    let mut all: Vec<Test> = find.tests.iter().cloned().map(indexed).collect();
     if let Some(from) = find.from_ms {
-        all.push(Test::Above("day", day_of(from).saturating_sub(1)));
+        all.push(Test::Above(day, day_of(from).saturating_sub(1)));
         all.push(Test::Above("started_ms", from.saturating_sub(1)));
     }
     if let Some(until) = find.until_ms {
-        all.push(Test::UpTo("day", until.saturating_sub(1).div_euclid(DAY_MS)));
+        all.push(Test::UpTo(day, until.saturating_sub(1).div_euclid(DAY_MS)));
         all.push(Test::UpTo("started_ms", until.saturating_sub(1)));
     }
     clause.joined(&all, " AND ", "1 = 1", &column)
@@ -166,7 +199,7 @@ fn tests(clause: &mut Clause, find: &LogFind) -> Result<String, StoreError> {
 
 fn page(session: &mut dyn Session, find: &LogFind) -> Result<Page<LedgerRow>, StoreError> {
     let mut clause = Clause::default();
-    let tests = tests(&mut clause, find)?;
+    let tests = tests(&mut clause, find, session.dialect())?;
     let more = COUNTED + 1;
     let count = format!(
         "SELECT COUNT(*) FROM (SELECT 1 AS one FROM stagedoor_ledger WHERE {tests} LIMIT {more}) AS counted"
@@ -176,12 +209,15 @@ fn page(session: &mut dyn Session, find: &LogFind) -> Result<Page<LedgerRow>, St
     let skip = i64::from(find.page.max(1) - 1) * i64::from(size);
     let (limit, offset) = (clause.place(i64::from(size).into()), clause.place(skip.into()));
     let direction = if find.ascending { "ASC" } else { "DESC" };
+    // The same order, in the owners' indexes.
+    let by_owner = find.sort_by == LogSort::Start && find.tests.iter().any(has_index);
+    let order = if by_owner { "started_ms" } else { find.sort_by.sql() };
     let nulls = if find.sort_by == LogSort::FirstToken { " NULLS LAST" } else { "" };
     let sql = format!(
         "SELECT {} FROM stagedoor_ledger WHERE {tests} ORDER BY {} {direction}{nulls}, id {direction}
          LIMIT {limit} OFFSET {offset}",
         ledger_row::COLUMNS.join(", "),
-        find.sort_by.sql()
+        order
     );
     let rows = session.query(&sql, &clause.parameters)?;
     let rows = rows.iter().map(ledger_row::read).collect::<Result<_, _>>()?;

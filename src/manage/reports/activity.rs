@@ -10,7 +10,7 @@ use crate::base::error::Error;
 use crate::domain::ledger::{Sums, TotalKind};
 use crate::manage::period::{Period, short_date};
 use crate::manage::{Call, fail, scope};
-use crate::store::{GroupBy, LogFind, ReportFilter, Test};
+use crate::store::{GroupBy, LogFind, ReportFilter, ReportRow, Test};
 
 /// What tells calls apart that the response cache answers.
 const CALLS: [&str; 3] = ["key_hash", "call_type", "model"];
@@ -71,17 +71,28 @@ fn shown(days: &BTreeMap<i64, Sums>) -> Value {
 /// # Errors
 /// As [`activity`].
 pub async fn cache_hits(call: Call) -> Result<Value, Error> {
-    let span = Period::of(&call.query, call.now_ms)?.span();
+    let period = Period::of(&call.query, call.now_ms)?;
     let user = scope::user(&call)?;
-    let store = call.manage.store();
-    let ask = async |hits: bool| {
-        let mut tests: Vec<Test> = user.iter().map(|user| Test::Is("user_id", user.into())).collect();
-        tests.extend(hits.then(|| Test::Is("cache_hit", true.into())));
-        let find = LogFind { from_ms: span.from_ms, until_ms: span.until_ms, tests, ..LogFind::default() };
-        store.log_sums(CALLS.to_vec(), find).await.map_err(fail::store)
+    let (filter, key) = match user.clone() {
+        Some(user) => {
+            (ReportFilter { owners: Some(vec![user]), ..ReportFilter::of(TotalKind::User) }, GroupBy::Key)
+        }
+        // The totals of a key name it as their owner.
+        None => (ReportFilter::of(TotalKind::Key), GroupBy::Owner),
     };
-    let (all, hits) = (ask(false).await?, ask(true).await?);
-    let hits: BTreeMap<Vec<String>, Sums> = hits.into_iter().collect();
+    let parts = [key, GroupBy::CallType, GroupBy::Model];
+    let rows = totals(&call, filter.days(period.from, period.to), &parts).await?;
+    let named = |row: &ReportRow| {
+        let key = if key == GroupBy::Key { &row.key_hash } else { &row.owner };
+        vec![key.clone(), row.call_type.clone(), row.model.clone()]
+    };
+    let mut all: Vec<(Vec<String>, Sums)> = rows.iter().map(|row| (named(row), row.sums)).collect();
+    all.sort_by_key(|(_, sums)| std::cmp::Reverse(sums.spend_nanos));
+    let hits = if all.iter().any(|(_, sums)| sums.cache_hits > 0) {
+        hits(&call, period, user).await?
+    } else {
+        BTreeMap::new()
+    };
     let shown = all.into_iter().map(|(names, sums)| {
         let hit = hits.get(&names).copied().unwrap_or_default();
         let name = |place: usize| names.get(place).cloned().unwrap_or_default();
@@ -96,4 +107,18 @@ pub async fn cache_hits(call: Call) -> Result<Value, Error> {
         })
     });
     Ok(shown.collect())
+}
+
+/// What the response cache has answered, from the rows: the totals do not know those tokens.
+async fn hits(
+    call: &Call,
+    period: Period,
+    user: Option<String>,
+) -> Result<BTreeMap<Vec<String>, Sums>, Error> {
+    let mut tests: Vec<Test> = user.map(|user| Test::Is("user_id", user.into())).into_iter().collect();
+    tests.push(Test::Is("cache_hit", true.into()));
+    let span = period.span();
+    let find = LogFind { from_ms: span.from_ms, until_ms: span.until_ms, tests, ..LogFind::default() };
+    let found = call.manage.store().log_sums(CALLS.to_vec(), find).await.map_err(fail::store)?;
+    Ok(found.into_iter().collect())
 }
