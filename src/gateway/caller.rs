@@ -136,6 +136,11 @@ async fn virtual_key(key: &str, identities: &Identities) -> Result<Caller, Error
         }
     };
     let Found::Known(identity) = found else { return Err(unknown()) };
+    let revoked = identity.grant.as_deref().and_then(|grant| grant.revoke_ms);
+    if revoked.is_some_and(|at| at <= unix_ms()) {
+        // A replaced key ends with its grace period, however fresh the copy is.
+        return Err(unknown());
+    }
     usable(&identity)?;
     Ok(Caller { identity, _proof: () })
 }

@@ -14,6 +14,8 @@ use crate::domain::ledger::{Account, AccountId};
 pub struct Grant {
     /// The key. Its hash differs from the presented one when that was replaced a short while ago.
     pub key: Key,
+    /// Until when the presented hash may be used, if it was replaced.
+    pub revoke_ms: Option<i64>,
     /// Its user, if there is such a row.
     pub user: Option<User>,
     /// Its team, if there is such a row.
@@ -36,8 +38,8 @@ impl Store {
     pub async fn grant(&self, hash: &str, now_ms: i64) -> Result<Option<Grant>, StoreError> {
         let (hash, calendar) = (hash.to_string(), self.calendar());
         self.read(move |session| {
-            let Some(key) = key_for(session, &hash, now_ms)? else { return Ok(None) };
-            let mut grant = owners(session, key)?;
+            let Some((key, revoke_ms)) = key_for(session, &hash, now_ms)? else { return Ok(None) };
+            let mut grant = Grant { revoke_ms, ..owners(session, key)? };
             grant.accounts.values_mut().for_each(|account| {
                 account.roll(&calendar, now_ms);
             });
@@ -47,13 +49,18 @@ impl Store {
     }
 }
 
-fn key_for(session: &mut dyn Session, hash: &str, now_ms: i64) -> Result<Option<Key>, StoreError> {
+/// The key, and until when the presented hash leads to it.
+fn key_for(
+    session: &mut dyn Session,
+    hash: &str,
+    now_ms: i64,
+) -> Result<Option<(Key, Option<i64>)>, StoreError> {
     if let Some(key) = get::<Key>(session, hash, "")? {
-        return Ok(Some(key));
+        return Ok(Some((key, None)));
     }
-    let sql = "SELECT key_hash FROM stagedoor_retired_keys WHERE id = $1 AND revoke_ms > $2";
+    let sql = "SELECT key_hash, revoke_ms FROM stagedoor_retired_keys WHERE id = $1 AND revoke_ms > $2";
     let Some(row) = session.first(sql, &[hash.into(), now_ms.into()])? else { return Ok(None) };
-    get(session, &row.text(0), "")
+    Ok(get(session, &row.text(0), "")?.map(|key| (key, row.maybe_int(1))))
 }
 
 /// A question for one owner, told apart by the last column.
@@ -90,8 +97,16 @@ fn owners(session: &mut dyn Session, key: Key) -> Result<Grant, StoreError> {
     }
     one::<Organization>("organization", &key.organization_id, &none, &mut asked);
     let (budgets, accounts) = (Vec::new(), BTreeMap::new());
-    let mut grant =
-        Grant { key, user: None, team: None, member: None, organization: None, budgets, accounts };
+    let mut grant = Grant {
+        key,
+        revoke_ms: None,
+        user: None,
+        team: None,
+        member: None,
+        organization: None,
+        budgets,
+        accounts,
+    };
     for row in asked.answers(session)? {
         match row.maybe_text(7) {
             Some("user") => grant.user = Some(read(&row)?),

@@ -13,12 +13,14 @@ mod auth;
 mod entity;
 mod error;
 mod find;
+mod health;
 mod history;
 mod keys;
 mod ledger_row;
 pub mod litellm;
 mod logs;
 mod migrate;
+mod named;
 mod openings;
 mod owners;
 mod parts;
@@ -51,6 +53,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use find::{Find, Page, Test};
 pub use keys::DeletedKey;
 pub use logs::{LogFind, LogSort};
+pub use named::NamedRows;
 pub use owners::Transaction;
 pub use reports::{GroupBy, ReportFilter, ReportRow};
 pub use settings::Setting;
@@ -59,6 +62,7 @@ pub use url::Target;
 pub use value::{Row, Value};
 
 use crate::domain::keys::reset::Calendar;
+use health::Health;
 use postgres::Postgres;
 use session::{Access, Dialect, Session};
 use sqlite::Sqlite;
@@ -97,6 +101,7 @@ struct Inner {
     options: StoreOptions,
     ready: Arc<AtomicBool>,
     parts: Arc<parts::Known>,
+    health: Health,
 }
 
 /// The store. Clones are the same store.
@@ -112,13 +117,14 @@ impl Store {
     /// # Errors
     /// [`StoreErrorKind::Invalid`] when the URL cannot be read, or its certificate file.
     pub fn new(database_url: &str, options: StoreOptions) -> Result<Self, StoreError> {
+        let ready = Arc::default();
         let backend = match url::parse(database_url)? {
-            Target::Memory => Backend::Sqlite(Sqlite::start(None)?),
-            Target::File(path) => Backend::Sqlite(Sqlite::start(Some(path))?),
+            Target::Memory => Backend::Sqlite(Sqlite::start(None, &ready)?),
+            Target::File(path) => Backend::Sqlite(Sqlite::start(Some(path), &ready)?),
             Target::Postgres(target) => Backend::Postgres(Postgres::start(*target, options.connections)?),
         };
-        let (ready, parts) = (Arc::default(), Arc::default());
-        Ok(Store(Arc::new(Inner { backend, options, ready, parts })))
+        let (parts, health) = (Arc::default(), Health::default());
+        Ok(Store(Arc::new(Inner { backend, options, ready, parts, health })))
     }
 
     /// A store that forgets everything when the program ends.
@@ -137,12 +143,33 @@ impl Store {
         }
     }
 
+    /// Whether it lives in memory only.
+    pub fn forgets(&self) -> bool {
+        matches!(&self.0.backend, Backend::Sqlite(sqlite) if sqlite.is_memory())
+    }
+
     /// Whether the database answers and its schema is this program's; brings it up to date first.
     ///
     /// # Errors
     /// Why not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.write(|session| session.query("SELECT 1", &[]).map(|_| ())).await
+    }
+
+    /// Looks whether the database answers, and remembers it for [`Store::is_up`]. A change is logged. To be called
+    /// every few seconds.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn look(&self) -> Result<(), StoreError> {
+        let result = self.read(|session| session.query("SELECT 1", &[]).map(|_| ())).await;
+        self.0.health.note(self.kind(), &result);
+        result
+    }
+
+    /// Whether the database answered when it was looked at last; `None` before that.
+    pub fn is_up(&self) -> Option<bool> {
+        self.0.health.is_up()
     }
 
     fn calendar(&self) -> Calendar {
