@@ -25,7 +25,7 @@ use crate::gateway::governance::{Governance, Rules};
 use crate::gateway::named::DefaultBudget;
 use crate::gateway::throttle::Share;
 use crate::manage::{Changed, Changes};
-use crate::spool::{Fsync, Settings, Spool};
+use crate::spool::{self, Fsync, Settings, Spool};
 use crate::store::Store;
 use crate::telemetry::{Metrics, names};
 
@@ -202,7 +202,7 @@ fn passing_folder() -> Option<PathBuf> {
     let all = std::env::temp_dir();
     sweep(&all);
     let made = ids::random_key().map_err(|cause| cause.to_string()).and_then(|random| {
-        let name = format!("{PASSING}{}-{}", std::process::id(), random.trim_start_matches("sk-"));
+        let name = format!("{PASSING}{}", random.trim_start_matches("sk-"));
         let dir = all.join(name);
         DirBuilder::new().mode(0o700).create(&dir).map(|()| dir).map_err(|cause| cause.to_string())
     });
@@ -215,15 +215,14 @@ fn passing_folder() -> Option<PathBuf> {
     }
 }
 
-/// Removes the folders of processes that were killed.
+/// Removes the folders of processes that were killed. A living one holds a lock in its folder, which also holds
+/// between containers that share a folder for temporary files but not their process ids.
 fn sweep(all: &Path) {
     let Ok(entries) = std::fs::read_dir(all) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        let pid =
-            name.to_str().and_then(|name| name.strip_prefix(PASSING)?.split('-').next()?.parse::<u32>().ok());
-        let dead = pid.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists());
-        if dead && Path::new("/proc/self").exists() {
+        let passing = name.to_str().is_some_and(|name| name.starts_with(PASSING));
+        if passing && spool::is_abandoned(&entry.path()) {
             // Somebody else's folder cannot be removed, and need not be.
             let _ = std::fs::remove_dir_all(entry.path());
         }

@@ -8,7 +8,9 @@ use arc_swap::ArcSwap;
 
 use super::accounts::{self, Carrier, Ledger};
 use super::cli::{Cli, Command};
-use super::{audit, banner, generate_key, import_litellm, models, prices, remember, server, shutdown, watch};
+use super::{
+    audit, banner, generate_key, heartbeat, import_litellm, models, prices, remember, server, shutdown, watch,
+};
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -126,6 +128,7 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     watch::start(&cli, &config, topology, shared.clone());
     let running = server::start(&cli, &shared, &manage, &ledger, &alerts, tls)?;
     banner::say_started(&running, &config, &master, cli.config.as_deref());
+    control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));
     control.spawn(upkeep(metrics));
     let code = shutdown::run_until_stopped(running, &shared, signals).await;
     accounts::last_alerts(&alerts).await;

@@ -7,6 +7,7 @@ pub mod boot;
 pub mod cli;
 pub mod fixed;
 pub mod generate_key;
+pub mod heartbeat;
 pub mod import_litellm;
 pub mod models;
 pub mod prices;

@@ -14,6 +14,7 @@ use crate::base::error::{Error, Kind};
 use crate::gateway::caller::Caller;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::probe;
+use crate::manage::Manage;
 
 /// `GET /`: something answers here.
 pub async fn hello() -> HttpResponse {
@@ -26,15 +27,28 @@ pub async fn liveness() -> HttpResponse {
 }
 
 /// `GET /health/readiness`: send traffic here, or not.
-pub async fn readiness(gateway: Data<Rc<Gateway>>) -> HttpResponse {
+///
+/// A database that is away is told and is no reason to send traffic elsewhere: known keys are served, and every other
+/// replica has the same database.
+pub async fn readiness(gateway: Data<Rc<Gateway>>, manage: Data<Manage>) -> HttpResponse {
     if gateway.is_draining() {
         return HttpResponse::ServiceUnavailable().json(json!({"status": "shutting_down"}));
     }
-    HttpResponse::Ok().json(json!({"status": "healthy", "db": "Not connected"}))
+    HttpResponse::Ok().json(json!({"status": "healthy", "db": database(&manage)}))
+}
+
+/// The database in LiteLLM's words, and one more for trouble. `Not connected` is one that nobody has configured.
+fn database(manage: &Manage) -> &'static str {
+    match manage.store().is_up() {
+        _ if manage.store().forgets() => "Not connected",
+        Some(true) => "connected",
+        Some(false) => "unavailable",
+        None => "connecting",
+    }
 }
 
 /// `GET /health/readiness/details`: the same, and which deployments cannot work.
-pub async fn readiness_details(_: Admin, gateway: Data<Rc<Gateway>>) -> HttpResponse {
+pub async fn readiness_details(_: Admin, gateway: Data<Rc<Gateway>>, manage: Data<Manage>) -> HttpResponse {
     let table = gateway.table();
     let broken: Vec<Value> = table
         .members()
@@ -47,7 +61,7 @@ pub async fn readiness_details(_: Admin, gateway: Data<Rc<Gateway>>) -> HttpResp
         .collect();
     HttpResponse::Ok().json(json!({
         "status": if gateway.is_draining() { "shutting_down" } else { "healthy" },
-        "db": "Not connected",
+        "db": database(&manage),
         "version": env!("CARGO_PKG_VERSION"),
         "config_generation": table.generation,
         "deployments": table.members().len(),

@@ -41,7 +41,7 @@ mod tests;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -211,6 +211,14 @@ impl Spool {
             tracing::info!(%dir, "the spool can be written again");
         }
     }
+}
+
+/// Whether no living process uses a spool's folder: nobody holds the lock of an incarnation in it. A folder without
+/// any counts as used, because a process may just be about to.
+pub fn is_abandoned(dir: &Path) -> bool {
+    let Ok(incarnations) = adopt::incarnations(dir) else { return false };
+    let dead = |incarnation: &String| matches!(adopt::lock_dead(dir, incarnation), Ok(Some(_)));
+    !incarnations.is_empty() && incarnations.iter().all(dead)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -2,10 +2,12 @@
 //!
 //! A job that is never run because too many wait, or because its caller has gone, changes nothing.
 
+use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -39,20 +41,57 @@ pub(super) struct SqliteSession {
     path: Option<PathBuf>,
     read_only: bool,
     open: Option<Connection>,
+    /// The file that was opened last. Its name may belong to another one by now, or to none.
+    identity: Option<Identity>,
+    shared: Arc<Shared>,
+}
+
+/// What the threads of one store know together.
+#[derive(Default)]
+struct Shared {
+    /// Whether the writer has brought the file up to date; taken back when the file is another one.
+    ready: Arc<AtomicBool>,
+    /// The file that the writer has brought up to date.
+    current: Mutex<Option<Identity>>,
+}
+
+/// What makes a file the same one: its device and its number there.
+type Identity = (u64, u64);
+
+impl Shared {
+    fn current(&self) -> MutexGuard<'_, Option<Identity>> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn identity(path: &Path) -> Option<Identity> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 impl Sqlite {
     /// Starts the threads; the file is opened by the first job.
-    pub fn start(path: Option<PathBuf>) -> Result<Self, StoreError> {
+    /// `ready` says whether the writer has brought the file up to date, so that readers may look at it.
+    pub fn start(path: Option<PathBuf>, ready: &Arc<AtomicBool>) -> Result<Self, StoreError> {
         let (writer, jobs) = sync_channel(WAITING);
-        spawn("store-writer", path.clone(), false, Arc::new(Mutex::new(jobs)))?;
+        let shared = Arc::new(Shared { ready: Arc::clone(ready), current: Mutex::default() });
+        let session = |path, read_only| {
+            let shared = Arc::clone(&shared);
+            SqliteSession { path, read_only, open: None, identity: None, shared }
+        };
+        spawn("store-writer", session(path.clone(), false), Arc::new(Mutex::new(jobs)))?;
         let Some(path) = path else { return Ok(Sqlite { writer, readers: None }) };
         let (readers, jobs) = sync_channel(WAITING);
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..READERS {
-            spawn("store-reader", Some(path.clone()), true, Arc::clone(&jobs))?;
+            spawn("store-reader", session(Some(path.clone()), true), Arc::clone(&jobs))?;
         }
         Ok(Sqlite { writer, readers: Some(readers) })
+    }
+
+    /// Whether there is no file.
+    pub fn is_memory(&self) -> bool {
+        self.readers.is_none()
     }
 
     /// Hands a job to a thread.
@@ -68,17 +107,11 @@ impl Sqlite {
     }
 }
 
-fn spawn(
-    name: &str,
-    path: Option<PathBuf>,
-    read_only: bool,
-    jobs: Arc<Mutex<Receiver<Job>>>,
-) -> Result<(), StoreError> {
+fn spawn(name: &str, mut session: SqliteSession, jobs: Arc<Mutex<Receiver<Job>>>) -> Result<(), StoreError> {
     let run = move || {
-        let mut session = SqliteSession { path, read_only, open: None };
         loop {
             // Held while waiting: the reader that has it takes the next job, the others wait for it.
-            let next = jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
+            let next = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
             let Ok(job) = next else { return };
             if catch_unwind(AssertUnwindSafe(|| job(&mut session))).is_err() {
                 // The job's caller learns of it by the channel that the job held. A connection in the middle
@@ -106,9 +139,46 @@ impl SqliteSession {
 
     fn connection(&mut self) -> Result<&mut Connection, StoreError> {
         if self.open.is_none() {
-            self.open = Some(connect(self.path.as_ref(), self.read_only)?);
+            // A file that was there once is not made anew: what it held would seem never to have been.
+            let may_make = !self.read_only && self.identity.is_none();
+            self.open = Some(connect(self.path.as_deref(), self.read_only, may_make)?);
+            self.identity = self.path.as_deref().and_then(identity);
+            if !self.read_only {
+                *self.shared.current() = self.identity;
+            }
         }
         self.open.as_mut().ok_or_else(|| StoreError::unavailable("the database is not open"))
+    }
+
+    /// Makes sure that the open file is the one that has its name. SQLite goes on with a file that nobody can find
+    /// any more, and what is written there is lost with the process.
+    fn look(&mut self) -> Result<(), StoreError> {
+        let (Some(path), Some(known)) = (&self.path, self.identity) else { return Ok(()) };
+        let shown = path.display();
+        match identity(path) {
+            Some(found) if found == known => Ok(()),
+            Some(found) => {
+                self.open = None;
+                if !self.read_only {
+                    tracing::warn!(
+                        "the database file {shown} is another one than before: another file has taken its place"
+                    );
+                } else if *self.shared.current() != Some(found) {
+                    // The writer has to bring it up to date first.
+                    self.shared.ready.store(false, Ordering::Release);
+                    let message = format!("the database file {shown} is being opened anew");
+                    return Err(StoreError::unavailable(message));
+                }
+                Ok(())
+            }
+            None => {
+                self.shared.ready.store(false, Ordering::Release);
+                Err(StoreError::unavailable(format!(
+                    "the database file {shown} was deleted or moved away while it was in use: put it back, or \
+                     restart to begin with a new one"
+                )))
+            }
+        }
     }
 
     /// Runs a job in a transaction of the kind it wants.
@@ -117,6 +187,7 @@ impl SqliteSession {
         access: Access,
         job: &dyn Fn(&mut dyn Session) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        self.look()?;
         self.connection()?;
         match access {
             Access::Read => return job(self),
@@ -140,7 +211,7 @@ impl SqliteSession {
     }
 }
 
-fn connect(path: Option<&PathBuf>, read_only: bool) -> Result<Connection, StoreError> {
+fn connect(path: Option<&Path>, read_only: bool, may_make: bool) -> Result<Connection, StoreError> {
     let Some(path) = path else {
         let connection = Connection::open_in_memory().map_err(broken)?;
         return prepare(connection, read_only);
@@ -150,7 +221,7 @@ fn connect(path: Option<&PathBuf>, read_only: bool) -> Result<Connection, StoreE
         return Err(StoreError::unavailable(format!("cannot open {path}: there is no folder {folder}")));
     }
     let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
-    flags.set(OpenFlags::SQLITE_OPEN_CREATE, !read_only);
+    flags.set(OpenFlags::SQLITE_OPEN_CREATE, may_make);
     let opened = Connection::open_with_flags(path, flags);
     let connection = opened
         .map_err(|cause| StoreError::unavailable(format!("cannot open {}: {cause}", path.display())))?;
@@ -168,7 +239,13 @@ fn prepare(mut connection: Connection, read_only: bool) -> Result<Connection, St
         connection.execute_batch("PRAGMA query_only = ON").map_err(broken)?;
         return Ok(connection);
     }
-    let mut session = SqliteSession { path: None, read_only: false, open: Some(connection) };
+    let mut session = SqliteSession {
+        path: None,
+        read_only: false,
+        open: Some(connection),
+        identity: None,
+        shared: Arc::default(),
+    };
     session.script("BEGIN EXCLUSIVE")?;
     migrate::run(&mut session)?;
     session.script("COMMIT")?;
@@ -256,6 +333,7 @@ fn broken(cause: rusqlite::Error) -> StoreError {
         | ErrorCode::SystemIoFailure
         | ErrorCode::PermissionDenied
         | ErrorCode::NotADatabase
+        | ErrorCode::DatabaseCorrupt
         | ErrorCode::OperationInterrupted => StoreError::unavailable(format!("SQLite: {cause}")),
         _ => StoreError::defect(format!("SQLite: {cause}")),
     }

@@ -62,6 +62,8 @@ pub const DEPLOYMENT_IN_FLIGHT: &str = "stagedoor_deployment_in_flight";
 pub const ACTOR_RESTARTS: &str = "stagedoor_actor_restarts_total";
 /// Requests that consumed something without a price, by group.
 pub const UNPRICED: &str = "stagedoor_unpriced_requests_total";
+/// Whether the database answered when it was looked at last.
+pub const DATABASE_UP: &str = "stagedoor_database_up";
 /// Configurations taken over, by result.
 pub const RELOADS: &str = "stagedoor_config_reloads_total";
 /// Alerts about budgets, by target and result.
@@ -136,6 +138,7 @@ pub const HELP: &[(&str, &str)] = &[
     (DEPLOYMENT_IN_FLIGHT, "Attempts under way by deployment."),
     (ACTOR_RESTARTS, "Actors restarted after a panic."),
     (UNPRICED, "Requests that consumed something without a price."),
+    (DATABASE_UP, "1 while the database answers, 0 while it does not."),
     (RELOADS, "Configurations taken over or refused."),
     (ALERTS, "Alerts about budgets that were sent, failed or were dropped."),
     (KEY_REMAINING, "What is left of a key's budget, dollars."),

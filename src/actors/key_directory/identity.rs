@@ -94,6 +94,7 @@ impl Identity {
     /// A key that nobody can look up now, with nothing but what is said of it here.
     pub fn on_trust(key: Key) -> Self {
         let grant = Grant {
+            revoke_ms: None,
             key,
             user: None,
             team: None,

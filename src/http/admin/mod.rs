@@ -1,6 +1,8 @@
 //! The management API over HTTP. Each area is a table of routes ([`Route`]); one handler serves them all, so that
 //! none can forget to look who calls and whether the caller may.
 
+#[cfg(test)]
+mod gain;
 mod keys;
 mod models;
 mod money;

@@ -88,7 +88,7 @@ pub fn admit(caller: &Caller, verb: Verb, pattern: &str, path: &str) -> Result<R
     {
         return Err(fail::forbidden(format!(
             "Virtual key is not allowed to call this route. Only allowed to call routes: [{}]. Tried to call \
-             route: {path}",
+             route: {pattern}",
             key.allowed_routes.join(", ")
         )));
     }
@@ -99,15 +99,15 @@ pub fn admit(caller: &Caller, verb: Verb, pattern: &str, path: &str) -> Result<R
         (None, _) => Right::No,
     };
     if right == Right::No {
-        return Err(denied(caller, path));
+        return Err(denied(caller, pattern));
     }
     Ok(right)
 }
 
-/// 403: not with this role.
-pub fn denied(caller: &Caller, path: &str) -> Error {
+/// 403: not with this role. A path may hold a key; the route's pattern does not.
+pub fn denied(caller: &Caller, pattern: &str) -> Error {
     fail::forbidden(format!(
-        "Your role does not allow this. Route={path}. Your role={}.",
+        "Your role does not allow this. Route={pattern}. Your role={}.",
         caller.standing.as_str()
     ))
 }

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{ask, done, done_by, got, key, on_both, refused};
-use crate::harness::{Gateway, KEY};
+use crate::harness::{Gateway, KEY, eventually};
 
 on_both!(
     the_guides_curl_makes_a_key,
     what_cannot_be_is_refused_by_name,
     a_key_lives_from_change_to_change,
     a_replaced_key_keeps_its_settings,
+    a_replaced_key_ends_with_its_grace_period,
     keys_are_listed_by_page_filter_and_order,
     several_are_changed_and_deleted_at_once,
 );
@@ -159,6 +160,17 @@ async fn a_replaced_key_keeps_its_settings(gateway: Gateway) {
     .await;
     assert_eq!((code, &error["param"]), (400, &json!("grace_period")));
     assert_eq!(refused(&gateway, KEY, "POST", "/key/nobody/regenerate", json!({})).await.0, 404);
+}
+
+async fn a_replaced_key_ends_with_its_grace_period(gateway: Gateway) {
+    let old = key(&gateway, json!({})).await;
+    let path = format!("/key/{old}/regenerate");
+    done(&gateway, "POST", &path, json!({"grace_period": "2s"})).await;
+    let status = async || ask(&gateway, &old, "GET", "/v1/models", &Value::Null).await.status();
+    assert_eq!(status().await, 200);
+    let start = std::time::Instant::now();
+    eventually("it is refused", || async { (status().await == 401).then_some(()) }).await;
+    assert!(start.elapsed() < std::time::Duration::from_secs(4), "{:?}", start.elapsed());
 }
 
 async fn keys_are_listed_by_page_filter_and_order(gateway: Gateway) {

@@ -3,11 +3,13 @@
 mod alerts;
 mod bills;
 mod callers;
+mod canary;
 mod command_line;
 mod cost_headers;
 mod governed;
 mod hops;
 mod keys;
+mod kill;
 mod media;
 mod models;
 mod moving;
@@ -19,6 +21,7 @@ mod postgres;
 mod roles;
 mod spend;
 mod teams;
+mod trouble;
 mod users;
 
 use std::sync::atomic::{AtomicU32, Ordering};
