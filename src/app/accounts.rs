@@ -44,7 +44,7 @@ pub fn governance(config: &Config, store: &Store) -> Governance {
     governance.everybody = (!global.is_empty()).then(|| (ScopeId::global(), global));
     governance.proxy = settings.money.proxy_budget.as_ref().map(|budget| Purse {
         scope: ScopeId::global(),
-        id: AccountId::global(),
+        id: AccountId::global().into(),
         max: Some(budget.max.get()),
         soft: None,
     });
@@ -264,7 +264,7 @@ impl Carrier {
 
     /// The counters of this owner are read anew.
     fn reread(&self, kind: ScopeKind, account: AccountKind, name: &str) {
-        let (scope, id) = (ScopeId::new(kind, name), AccountId::new(account, name));
+        let (scope, id) = (ScopeId::new(kind, name), AccountId::new(account, name).into());
         let purse = Purse { scope, id, max: None, soft: None };
         let governance = self.governance.clone();
         self.control.spawn(async move { governance.reread(vec![purse]).await });

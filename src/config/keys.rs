@@ -338,7 +338,7 @@ mod tests {
         });
         let shown = without_secrets(params);
         let kept = json!({
-            "list": [{}], "note": "use ***", "input_cost_per_token": 1, "max_tokens": 5, "model": "openai/gpt-4o",
+            "list": [{}], "note": "use sk-***", "input_cost_per_token": 1, "max_tokens": 5, "model": "openai/gpt-4o",
             "litellm_credential_name": "c",
         });
         assert_eq!(shown, kept);

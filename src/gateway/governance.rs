@@ -180,6 +180,7 @@ impl Governance {
         let by_default = self.default_parallel(&identity);
         let owners = match (&call.end_user, &*call.options.tags, identity.key()) {
             (None, [], None) => Owners::new(),
+            (None, [], Some(key)) if key.tags().next().is_none() => Owners::new(),
             _ => Box::pin(self.named.of(&identity, call.end_user.as_deref(), &call.options.tags)).await?,
         };
         let rates = identity.rates.iter().chain(&model_rates).chain(&by_default).chain(&self.everybody);

@@ -174,7 +174,8 @@ fn owner(
     let scope = ScopeId::new(kind, name);
     let (max, soft) = (limits.max_budget_nanos, limits.soft_budget_nanos);
     let bounded = max.is_some() || soft.is_some();
-    let purse = bounded.then(|| Purse { scope: scope.clone(), id: AccountId::new(account, name), max, soft });
+    let purse =
+        bounded.then(|| Purse { scope: scope.clone(), id: AccountId::new(account, name).into(), max, soft });
     (scope, rates(limits), purse)
 }
 

@@ -49,8 +49,8 @@ pub type OfModel = (SmallVec<[(ScopeId, Rates); 2]>, SmallVec<[Purse; 2]>);
 pub struct Purse {
     /// Where its money is counted here.
     pub scope: ScopeId,
-    /// Where the store keeps it.
-    pub id: AccountId,
+    /// Where the store keeps it. Shared: each request has a list of its purses.
+    pub id: Arc<AccountId>,
     /// No more than this in a period, nano-dollars.
     pub max: Option<i64>,
     /// From here on somebody is told.
@@ -193,7 +193,7 @@ impl Identity {
     fn windows(&mut self, scope: &ScopeId, kind: AccountKind, owner: &str, windows: &[Window]) {
         self.purses.extend(windows.iter().map(|window| Purse {
             scope: scope.within(&window.budget_duration),
-            id: AccountId::pair(kind, owner, &window.budget_duration),
+            id: AccountId::pair(kind, owner, &window.budget_duration).into(),
             max: Some(window.max_budget_nanos),
             soft: None,
         }));
@@ -206,7 +206,7 @@ impl Identity {
         }
         if limits.max_budget_nanos.is_some() || limits.soft_budget_nanos.is_some() {
             let (max, soft) = (limits.max_budget_nanos, limits.soft_budget_nanos);
-            self.purses.push(Purse { scope, id, max, soft });
+            self.purses.push(Purse { scope, id: id.into(), max, soft });
         }
     }
 
@@ -227,7 +227,7 @@ impl Identity {
         if let Some(max) = model_budget(&key.limits, group) {
             purses.push(Purse {
                 scope: ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group),
-                id: AccountId::pair(AccountKind::KeyModel, &key.hash, group),
+                id: AccountId::pair(AccountKind::KeyModel, &key.hash, group).into(),
                 max: Some(max),
                 soft: None,
             });
@@ -237,7 +237,7 @@ impl Identity {
         {
             purses.push(Purse {
                 scope: ScopeId::pair(ScopeKind::ModelPerUser, &user.user_id, group),
-                id: AccountId::pair(AccountKind::UserModel, &user.user_id, group),
+                id: AccountId::pair(AccountKind::UserModel, &user.user_id, group).into(),
                 max: Some(max),
                 soft: None,
             });
@@ -247,7 +247,7 @@ impl Identity {
         {
             purses.push(Purse {
                 scope: ScopeId::pair(ScopeKind::ModelPerTeam, &team.team_id, group),
-                id: AccountId::pair(AccountKind::TeamModel, &team.team_id, group),
+                id: AccountId::pair(AccountKind::TeamModel, &team.team_id, group).into(),
                 max: Some(max),
                 soft: None,
             });

@@ -8,7 +8,8 @@ use crate::config::keys;
 use crate::config::yaml::Entry;
 use crate::domain::deployment::{Origin, without_login};
 
-/// What stands where a header's value would: its name does not tell whether it is a secret.
+/// What stands where a value would whose name does not tell whether it is a secret: a header's, or that of a name that
+/// nobody knows, which may be a slip for `api_key`.
 const HIDDEN: &str = "*****";
 
 /// Reads it. Secrets are left out with their names, as LiteLLM does.
@@ -28,6 +29,11 @@ fn shown(entry: &Entry) -> Value {
             (Some(url), None) => Value::from(without_login(url)),
             _ => as_written(&entry.node, false),
         },
-        _ => keys::without_secrets(as_written(&entry.node, false)),
+        name if is_known(name) => keys::without_secrets(as_written(&entry.node, false)),
+        _ => HIDDEN.into(),
     }
+}
+
+fn is_known(name: &str) -> bool {
+    keys::PARAMS.knows(name) || keys::REQUEST_PARAMS.contains(&name) || keys::is_price(name)
 }

@@ -9,6 +9,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::domain::budget::Loaded;
 use crate::domain::keys::reset::Every;
+use crate::domain::ledger::AccountId;
 
 /// How long a request waits for rows of a former process to reach the store before it looks at a budget.
 const FORMER_ROWS: Duration = Duration::from_secs(5);
@@ -61,11 +62,11 @@ impl Governance {
         let purses: Vec<&Purse> = purses.collect();
         let now = unix_ms();
         let marks: Vec<_> = purses.iter().map(|purse| self.budgets.mark(&purse.scope, now)).collect();
-        let ids = purses.iter().map(|purse| purse.id.clone()).collect();
+        let ids = purses.iter().map(|purse| AccountId::clone(&purse.id)).collect();
         let known = self.store.accounts(ids, now).await.map_err(unreadable)?;
         let mut all = true;
         for (purse, mark) in purses.into_iter().zip(marks) {
-            let account = known.get(&purse.id).cloned().unwrap_or_default();
+            let account = known.get(&*purse.id).cloned().unwrap_or_default();
             let loaded = Loaded {
                 spent: Nanos::new(account.spend_nanos),
                 began_at: account.period_start_ms,

@@ -1,5 +1,6 @@
 //! What each route takes and answers, area by area.
 
+mod activity;
 mod common;
 mod keys;
 mod models;
@@ -24,5 +25,6 @@ pub const ALL: &[Area] = &[
     organizations::AREA,
     organizations::TAGS,
     spend::AREA,
+    activity::AREA,
     service::PUBLIC,
 ];

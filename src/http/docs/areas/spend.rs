@@ -157,72 +157,6 @@ pub const AREA: Area = Area {
         ),
         op(
             Get,
-            "/user/daily/activity",
-            "Days of a user, broken down by model, provider and key.",
-            &[
-                BOTH_DAYS,
-                PAGE_SIZE,
-                BROKEN,
-                &[f(
-                    "user_id",
-                    Kind::Text,
-                    "By default the caller's, or everybody's for those who see everything.",
-                )],
-            ],
-            DAILY,
-        ),
-        op(
-            Get,
-            "/team/daily/activity",
-            "Days of teams, broken down.",
-            &[BOTH_DAYS, PAGE_SIZE, BROKEN, &[f("team_ids", Kind::Text, "Only these, separated by commas.")]],
-            DAILY,
-        ),
-        op(
-            Get,
-            "/tag/daily/activity",
-            "Days of tags, broken down.",
-            &[BOTH_DAYS, PAGE_SIZE, BROKEN, &[f("tags", Kind::Text, "Only these, separated by commas.")]],
-            DAILY,
-        ),
-        op(
-            Get,
-            "/customer/daily/activity",
-            "Days of customers, broken down.",
-            &[
-                BOTH_DAYS,
-                PAGE_SIZE,
-                BROKEN,
-                &[f("end_user_ids", Kind::Text, "Only these, separated by commas.")],
-            ],
-            DAILY,
-        ),
-        op(
-            Get,
-            "/end_user/daily/activity",
-            "Days of customers, broken down.",
-            &[
-                BOTH_DAYS,
-                PAGE_SIZE,
-                BROKEN,
-                &[f("end_user_ids", Kind::Text, "Only these, separated by commas.")],
-            ],
-            DAILY,
-        ),
-        op(
-            Get,
-            "/organization/daily/activity",
-            "Days of organizations, broken down.",
-            &[
-                BOTH_DAYS,
-                PAGE_SIZE,
-                BROKEN,
-                &[f("organization_ids", Kind::Text, "Only these, separated by commas.")],
-            ],
-            DAILY,
-        ),
-        op(
-            Get,
             "/team/spend/by_user",
             "What each member of teams has spent.",
             &[BOTH_DAYS, &[f("team_ids", Kind::Text, "The teams, separated by commas.")]],
@@ -265,17 +199,6 @@ const PAGE: Reply = row(
         f("data", Kind::Objects, "Rows."),
         f("total", Kind::Int, "How many there are."),
         f("total_pages", Kind::Int, "How many pages."),
-    ]],
-);
-
-const BROKEN: &[Field] =
-    &[f("model", Kind::Text, "Only of this model."), f("api_key", Kind::Text, "Only of this key.")];
-
-const DAILY: Reply = row(
-    "Days, latest first.",
-    &[&[
-        f("results", Kind::Objects, "Days, each with metrics and breakdown."),
-        f("metadata", Kind::Object, "Sums of the page, total_spend among them, and its place."),
     ]],
 );
 
