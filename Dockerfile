@@ -6,6 +6,7 @@ WORKDIR /src
 
 # Dependencies first, with an empty program, so that changed sources do not build them again.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 # Not built here, but cargo wants to see every member of the workspace.
 COPY tests/fake-provider tests/fake-provider
 RUN mkdir src \
