@@ -160,7 +160,7 @@ impl Governance {
     /// # Errors
     /// 429 naming the limit; the budget's refusal; 403 for a model without a price that a budget would have to
     /// pay for; 503 when an account cannot be read.
-    pub async fn take(&self, call: &Call, caller: Caller) -> Result<Taken, Error> {
+    pub async fn take(&self, call: &Call, caller: Caller) -> Result<Box<Taken>, Error> {
         let Some(share) = self.rules.throttle.filter(|share| share.applies_to(caller.identity())) else {
             return self.take_at(call, caller, None).await;
         };
@@ -173,7 +173,7 @@ impl Governance {
     }
 
     /// Takes it; with a share, although the key's own budget is gone, and at that share of its rates.
-    async fn take_at(&self, call: &Call, caller: Caller, share: Option<Share>) -> Result<Taken, Error> {
+    async fn take_at(&self, call: &Call, caller: Caller, share: Option<Share>) -> Result<Box<Taken>, Error> {
         self.check(call)?;
         let identity = Arc::clone(caller.identity());
         let (model_rates, model_purses) = of_model(call, &identity, &call.resolved.group);
@@ -193,7 +193,8 @@ impl Governance {
             share.slow(&mut quotas);
         }
         let now = unix_ms();
-        let mut taken = Taken {
+        // Boxed at once: it is large and would be moved on each step to the record.
+        let mut taken = Box::new(Taken {
             caller,
             admitted_ms: now,
             charged_ms: now,
@@ -205,7 +206,7 @@ impl Governance {
             user: call.user.clone(),
             session: call.session.clone(),
             tags: Arc::clone(&call.options.tags),
-        };
+        });
         if !quotas.is_empty() {
             let took = self.limiter.take(clock::now(), call.size.estimated_tokens(), &quotas);
             taken.ticket = Some(took.map_err(|refusal| hop_rates::limited(&refusal))?);

@@ -4,8 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use smallvec::SmallVec;
-
 use super::call::Call;
 use super::caller::Caller;
 use super::governance::Governance;
@@ -60,7 +58,7 @@ impl Drop for Ticket {
 /// [`reserve`] makes it.
 pub struct Reserved {
     call: Rc<Call>,
-    standings: SmallVec<[Standing; 4]>,
+    standings: Vec<Standing>,
 }
 
 impl Reserved {
@@ -87,6 +85,6 @@ pub async fn reserve(
 ) -> Result<Reserved, Error> {
     let taken = governance.take(&call, caller.clone()).await?;
     let standings = taken.standings().collect();
-    record.note(|facts| facts.taken = Some(Box::new(taken)));
+    record.note(|facts| facts.taken = Some(taken));
     Ok(Reserved { call, standings })
 }
