@@ -64,7 +64,7 @@ pub async fn make(call: &Call, service: bool) -> Result<(Key, Secret, Option<Bud
     }
     let secret = secret_of(call, &body)?;
     sign(call, &mut key, &secret);
-    let (key, budget) = save(call, key, spend).await?;
+    let (key, budget) = save(call, before, key, spend).await?;
     call.manage.tell(Changed::Key(key.hash.clone()));
     Ok((key, secret, budget))
 }
@@ -117,10 +117,10 @@ pub fn sign(call: &Call, key: &mut Key, secret: &Secret) {
     key.settings_updated_at_ms = Some(call.now_ms);
 }
 
-async fn save(call: &Call, key: Key, spend: i64) -> Result<(Key, Option<Budget>), Error> {
+async fn save(call: &Call, before: Key, key: Key, spend: i64) -> Result<(Key, Option<Budget>), Error> {
     let alias = key.key_alias.clone();
     let saved = call.manage.store().transaction(call.now_ms, move |transaction| {
-        owners::budgets_exist(transaction, &key)?;
+        owners::budgets_exist(transaction, &before, &key)?;
         let key = transaction.create(key.clone(), spend)?;
         let budget = match &key.budget_id {
             Some(id) => transaction.get::<Budget>(id, "")?,

@@ -34,13 +34,18 @@ pub async fn judge_team(call: &Call, before: &Key, after: &Key) -> Result<(), Er
     access::must_act_in_team(call, team_id, true).await
 }
 
-/// Finds the shared budgets that a key points to, in the transaction that saves it.
+/// Finds the shared budgets that a key is made to point to, in the transaction that saves it. What it pointed to
+/// before may be gone since, and is no reason to refuse other changes.
 ///
 /// # Errors
 /// `Invalid` when one does not exist.
-pub fn budgets_exist(transaction: &mut Transaction<'_>, key: &Key) -> Result<(), StoreError> {
-    for (name, id) in [("budget_id", &key.budget_id), ("end_user_budget_id", &key.end_user_budget_id)] {
-        if let Some(id) = id
+pub fn budgets_exist(transaction: &mut Transaction<'_>, before: &Key, after: &Key) -> Result<(), StoreError> {
+    for (name, old, new) in [
+        ("budget_id", &before.budget_id, &after.budget_id),
+        ("end_user_budget_id", &before.end_user_budget_id, &after.end_user_budget_id),
+    ] {
+        if let Some(id) = new
+            && old != new
             && transaction.get::<Budget>(id, "")?.is_none()
         {
             return Err(StoreError::invalid(format!("Budget not found, {name}={id}")));

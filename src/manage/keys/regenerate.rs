@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{access, baseline, budget_of, fields, generate, owners};
+use super::{access, baseline, bounds, budget_of, fields, generate, owners};
 use crate::base::error::Error;
 use crate::domain::keys::Key;
 use crate::manage::{Call, Changed, fail, show};
@@ -20,6 +20,7 @@ pub async fn regenerate(call: Call) -> Result<Value, Error> {
     }
     let mut after = before.clone();
     fields::apply(&call.body, &mut after, call.now_ms)?;
+    bounds::keep(&call.body, &call.manage.settings().upper_bounds, call.caller.is_admin(), &before, &after)?;
     owners::judge_team(&call, &before, &after).await?;
     baseline::judge(&call.caller, &before, &after)?;
     let revoke_ms = revoked_at(&call)?;

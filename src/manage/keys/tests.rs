@@ -7,7 +7,7 @@ use crate::config::model::KeyRule;
 use crate::domain::keys::{JsonMap, Role};
 use crate::manage::authority::Verb;
 use crate::manage::testing::{Bench, MASTER, NOW};
-use crate::manage::{Changed, Settings, users};
+use crate::manage::{Changed, Settings, budgets, users};
 
 fn map(value: Value) -> JsonMap {
     value.as_object().unwrap().clone()
@@ -100,4 +100,50 @@ async fn what_the_configuration_gives_is_no_way_around_ones_own_bounds() {
         assert_eq!(made[name], own[name], "{name}");
     }
     assert_eq!(made["rpm_limit"], 3);
+}
+
+#[tokio::test]
+async fn a_key_whose_shared_budget_is_gone_can_still_be_changed() {
+    let bench = Bench::new(Settings::default());
+    budgets::new(bench.post("/budget/new", json!({"budget_id": "b"})).await).await.unwrap();
+    let made = generate(bench.post("/key/generate", json!({"budget_id": "b"})).await).await.unwrap();
+    budgets::delete(bench.post("/budget/delete", json!({"id": "b"})).await).await.unwrap();
+    let key = text(&made, "key");
+    let changed = update(bench.post("/key/update", json!({"key": key, "rpm_limit": 1})).await).await.unwrap();
+    assert_eq!(changed["rpm_limit"], 1);
+    let other = json!({"key": key, "budget_id": "c"});
+    let error = update(bench.post("/key/update", other).await).await.unwrap_err();
+    assert_eq!((error.status(), error.param()), (400, Some("budget_id")));
+}
+
+#[tokio::test]
+async fn bounds_hold_for_keys_that_are_there_too() {
+    let bounds = map(json!({"max_budget": 100, "rpm_limit": 10, "duration": "30d"}));
+    let bench = Bench::new(Settings { upper_bounds: bounds, ..Settings::default() });
+    let person = json!({"user_id": "u", "user_role": "internal_user"});
+    let made = users::new(bench.post("/user/new", person).await).await.unwrap();
+    let own = text(&made, "key");
+    let by = async |path: &'static str, body: Value| bench.call(&own, Verb::Post, path, body).await.unwrap();
+    let empty = json!({"max_budget": "", "rpm_limit": "", "duration": ""});
+    let made = generate(by("/key/generate", empty).await).await.unwrap();
+    assert_eq!((&made["max_budget"], &made["rpm_limit"]), (&json!(100.0), &json!(10)));
+    let key = text(&made, "key");
+    for (name, value) in [
+        ("max_budget", json!(101)),
+        ("rpm_limit", json!(11)),
+        ("duration", json!("-1")),
+        ("max_budget", Value::Null),
+        ("duration", Value::Null),
+    ] {
+        let body = json!({"key": key, name: value});
+        for error in [
+            update(by("/key/update", body.clone()).await).await.unwrap_err(),
+            regenerate(by("/key/regenerate", body).await).await.unwrap_err(),
+        ] {
+            assert_eq!((error.status(), error.param()), (400, Some(name)), "{name} {value}");
+        }
+    }
+    update(by("/key/update", json!({"key": key, "max_budget": 50})).await).await.unwrap();
+    let lifted = json!({"key": key, "max_budget": null});
+    update(bench.post("/key/update", lifted).await).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{access, baseline, changed_row, fields, generate, owners};
+use super::{access, baseline, bounds, changed_row, fields, generate, owners};
 use crate::base::error::Error;
 use crate::domain::keys::Key;
 use crate::domain::ledger::{AccountId, AccountKind};
@@ -59,12 +59,13 @@ async fn change(call: &Call, before: Key, body: &Body) -> Result<Key, Error> {
     }
     let mut after = before.clone();
     fields::apply(body, &mut after, call.now_ms)?;
+    bounds::keep(body, &call.manage.settings().upper_bounds, call.caller.is_admin(), &before, &after)?;
     owners::judge_team(call, &before, &after).await?;
     baseline::judge(&call.caller, &before, &after)?;
     let (body, caller, by, now_ms) = (body.clone(), call.caller.clone(), call.by(), call.now_ms);
     let (hash, alias) = (before.hash.clone(), after.key_alias.clone());
     let saved = call.manage.store().transaction(now_ms, move |transaction| {
-        owners::budgets_exist(transaction, &after)?;
+        owners::budgets_exist(transaction, &before, &after)?;
         let mut saved = transaction.update::<Key>(&hash, "", &|key| {
             let now = key.clone();
             // The row may have changed since it was judged.
