@@ -52,7 +52,10 @@ pub fn judge(change: &Change<'_>) -> Result<(), Error> {
     }
     for name in ADDRESSES {
         if change.asked.get(name).and_then(Value::as_str).is_some_and(is_metadata) {
-            return Err(refused(name, "is an address at which clouds hand out credentials"));
+            return Err(refused(
+                name,
+                "is an address at which clouds hand out credentials, or written like one in disguise",
+            ));
         }
     }
     if change.master {
@@ -138,12 +141,25 @@ fn is_metadata(url: &str) -> bool {
     match host.parse::<IpAddr>() {
         Ok(IpAddr::V4(v4)) => v4.is_link_local() || v4.octets() == [100, 100, 100, 200],
         Ok(IpAddr::V6(v6)) => {
-            let mapped = v6.to_ipv4_mapped().is_some_and(|v4| v4.is_link_local());
+            let mapped = v6.to_ipv4().is_some_and(|v4| v4.is_link_local());
             let amazons = v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
             mapped || amazons || (v6.segments()[0] & 0xffc0) == 0xfe80
         }
-        Err(_) => matches!(host.as_str(), "metadata" | "metadata.google.internal" | "instance-data"),
+        Err(_) => {
+            let named = matches!(host.as_str(), "metadata" | "metadata.google.internal" | "instance-data");
+            named || is_short_form(&host)
+        }
     }
+}
+
+/// Short and foreign forms of an IPv4 address (`2852039166`, `0xa9fea9fe`, `169.16689662`, `0251.0376.0251.0376`):
+/// resolvers read them as addresses, and nobody writes a provider's so.
+fn is_short_form(host: &str) -> bool {
+    !host.is_empty()
+        && host.split('.').all(|part| match part.strip_prefix("0x") {
+            Some(hex) => hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            None => !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()),
+        })
 }
 
 #[cfg(test)]
@@ -207,10 +223,21 @@ mod tests {
             "http://[::ffff:169.254.169.254]/",
             "http://[fd00:ec2::254]",
             "http://metadata.google.internal./",
+            "http://2852039166/",
+            "http://0xa9fea9fe/v1",
+            "http://169.16689662",
+            "http://0251.0376.0251.0376:80/",
+            "http://0xA9.254.0xa9.254",
         ] {
             assert!(judged(true, json!({"api_base": bad}), json!({})).is_err(), "{bad}");
         }
-        for good in ["http://10.0.0.5:8000/v1", "http://localhost:11434", "https://api.example.com"] {
+        for good in [
+            "http://10.0.0.5:8000/v1",
+            "http://localhost:11434",
+            "https://api.example.com",
+            "http://0xcafe.example/v1",
+            "http://vllm-7.internal:8000",
+        ] {
             assert!(judged(false, json!({"api_base": good}), json!({})).is_ok(), "{good}");
         }
     }
