@@ -25,6 +25,7 @@ pub const ROUTES: &[Route] = &[
     route!(Get "/global/spend/tags" reports::spend_per_tag),
     route!(Get "/global/spend/all_tag_names" reports::all_tag_names),
     route!(Get "/global/spend/report" reports::report),
+    route!(Get "/key/spend/report" reports::key_report),
     route!(Post "/global/spend/reset" reports::reset),
     route!(Get "/global/activity" reports::activity),
     route!(Get "/global/activity/model" reports::model_activity),

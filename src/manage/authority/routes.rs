@@ -114,6 +114,7 @@ pub const ROUTES: &[Rule] = &[
     row(Get, "/global/spend/tags", SEERS),
     row(Get, "/global/spend/all_tag_names", SEERS),
     row(Get, "/global/spend/report", SEERS),
+    row(Get, "/key/spend/report", SEERS),
     row(Post, "/global/spend/end_users", SEERS),
     row(Post, "/global/spend/reset", MASTER_ONLY),
     row(Get, "/global/activity", [All, All, Own, No, No]),

@@ -1,4 +1,4 @@
-//! `/global/spend/report`: a bill by team, customer or key.
+//! `/global/spend/report`: a bill by team, customer or key; `/key/spend/report`: the keys' part of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +51,17 @@ pub async fn report(call: Call) -> Result<Value, Error> {
         }
         _ => Err(fail::wrong_type("group_by", "`group_by` must be one of team, customer, api_key.")),
     }
+}
+
+/// `/key/spend/report`: what each key cost, or `api_key`; both dates are mandatory.
+///
+/// # Errors
+/// 400 for dates; 503.
+pub async fn key_report(call: Call) -> Result<Value, Error> {
+    let period = Period::must(&call.query)?;
+    let owners = scope::key(&call, &call.query, "api_key")?.map(|key| vec![key]);
+    let filter = ReportFilter { owners, ..ReportFilter::of(TotalKind::Key) }.days(period.from, period.to);
+    by_key(&call, filter, GroupBy::Owner).await
 }
 
 /// Keys with what each model cost; `key` says what names the key.

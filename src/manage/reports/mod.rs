@@ -18,7 +18,7 @@ pub use daily::{
     user_all, user_days,
 };
 pub use export::{customer_export, organization_export, tag_export, tag_summary, team_export};
-pub use grouped::report;
+pub use grouped::{key_report, report};
 pub use overall::{logs, spend, teams};
 pub use owners::{keys, users};
 pub use reset::reset;

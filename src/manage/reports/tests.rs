@@ -156,6 +156,9 @@ async fn bills_by_team_customer_and_key() {
         shown!(bench, "/global/spend/report", report, json!({"group_by": "api_key", "api_key": ALICE}));
     assert_eq!((&by_key[0]["total_cost"], &by_key[0]["total_input_tokens"]), (&json!(0.75), &json!(200)));
     assert_eq!(by_key[0]["model_details"][0]["model"], "openai/gpt-4o");
+    let own = shown!(bench, "/key/spend/report", key_report, json!({"api_key": ALICE}));
+    assert_eq!(own, by_key);
+    assert!(shown!(bench, "/key/spend/report", key_report).as_array().unwrap().len() > 1);
     let of_user = shown!(bench, "/global/spend/report", report, json!({"internal_user_id": "bob"}));
     assert_eq!(of_user[0]["api_key"], "other");
     let query = json!({"group_by": "mood", "start_date": "2026-11-20", "end_date": "2026-11-20"});

@@ -1,9 +1,10 @@
 //! `/key/*`.
 
 use super::common::{
-    BUDGET_ID, KEPT, LIMITS, METADATA, MODELS, MONEY, PAGES, RESET_TO, SORTED, SPEND, TIMES, WINDOWS,
+    BOTH_DAYS, BUDGET_ID, KEPT, LIMITS, METADATA, MODELS, MONEY, PAGES, RESET_TO, SORTED, SPEND, TIMES,
+    WINDOWS,
 };
-use crate::http::docs::shapes::{Area, Field, Kind, f, gives, must, op, row};
+use crate::http::docs::shapes::{Area, Field, Kind, f, gives, list, must, op, row};
 use crate::manage::authority::Verb::{Get, Post};
 
 /// Virtual keys.
@@ -96,6 +97,13 @@ pub const AREA: Area = Area {
                     f("total_count", Kind::Int, "How many there are."),
                 ]],
             ),
+        ),
+        op(
+            Get,
+            "/key/spend/report",
+            "What keys have cost, by model; both dates must be given.",
+            &[BOTH_DAYS, &[f("api_key", Kind::Text, "Only this key: its text or hash.")]],
+            list("Keys with their models."),
         ),
         op(Post, "/key/regenerate", "Give a key a new text; what it may and has spent stays.", RENEW, MADE),
         op(
