@@ -117,10 +117,8 @@ impl AnswerStream {
     fn flow(&mut self, more: Result<More, Error>) -> Option<Bytes> {
         match more {
             Ok(More::Bytes(bytes)) => {
-                if let State::Flowing { held, .. } = &mut self.state
-                    && let Some(content) = held.record.content()
-                {
-                    content.more(&bytes);
+                if let State::Flowing { held, .. } = &mut self.state {
+                    held.record.more(&bytes);
                 }
                 let done = matches!(&self.state, State::Flowing { live, .. } if live.is_over());
                 // Settled before the last bytes leave, so that an answer somebody has is always recorded.

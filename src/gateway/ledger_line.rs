@@ -20,6 +20,8 @@ struct Line<'a> {
     started_ms: i64,
     first_token_ms: Option<i64>,
     ended_ms: i64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    response_id: &'a str,
     call_id: &'a str,
     call_type: &'static str,
     key_hash: &'a str,
@@ -142,6 +144,7 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         started_ms: taken.charged_ms,
         first_token_ms: finished.first_token.map(|after| taken.admitted_ms.saturating_add(millis(after))),
         ended_ms,
+        response_id: finished.answer_id.as_deref().unwrap_or_default(),
         call_id: &finished.call_id,
         call_type: call_type(finished.endpoint),
         key_hash: taken.caller.hashed_key(),

@@ -6,6 +6,7 @@ pub mod admission;
 pub mod admit;
 pub mod alarm;
 pub mod answer;
+mod answer_id;
 pub mod attempt;
 pub mod attempt_guard;
 pub mod attempts;

@@ -296,9 +296,7 @@ impl Gateway {
                     facts.usage = whole.usage;
                     facts.output_bytes = whole.uncounted_bytes();
                 });
-                if let Some(content) = held.record.content() {
-                    content.whole(&whole.body);
-                }
+                held.record.whole(&whole.body);
                 let settled = held.record.finish(status, None);
                 cost_headers::settled(&settled, head.headers_mut());
                 Ok(Answer { head, body: AnswerBody::Whole(whole.body) })

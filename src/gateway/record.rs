@@ -8,6 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
+use super::answer_id;
 use super::content::Content;
 use super::governance::Taken;
 use crate::base::clock;
@@ -56,6 +59,8 @@ pub struct Finished {
     pub fallbacks: u32,
     /// Bytes of answer text that came, for an estimate where the provider tells no usage.
     pub output_bytes: u64,
+    /// What the answer calls itself; empty when it was looked for in vain.
+    pub answer_id: Option<Box<str>>,
     /// What was asked and answered, where the ledger is to keep it.
     pub content: Option<Box<Content>>,
     /// What it took from limits and budgets, and who pays; `None` before it was admitted.
@@ -129,6 +134,7 @@ impl Record {
             attempts: 0,
             fallbacks: 0,
             output_bytes: 0,
+            answer_id: None,
             content: None,
             taken: None,
         };
@@ -147,9 +153,25 @@ impl Record {
         self.facts.as_mut()?.taken.take()
     }
 
-    /// What was asked and answered, where it is to be kept.
-    pub fn content(&mut self) -> Option<&mut Content> {
-        self.facts.as_mut()?.content.as_deref_mut()
+    /// All of the answer is there.
+    pub fn whole(&mut self, body: &Bytes) {
+        let Some(facts) = &mut self.facts else { return };
+        facts.answer_id = answer_id::of_whole(facts.endpoint, body);
+        if let Some(content) = &mut facts.content {
+            content.whole(body);
+        }
+    }
+
+    /// The next bytes of a streamed answer.
+    pub fn more(&mut self, bytes: &[u8]) {
+        let Some(facts) = &mut self.facts else { return };
+        // Comments may stand before the first event; behind it nobody looks again.
+        if facts.answer_id.is_none() && !bytes.starts_with(b":") {
+            facts.answer_id = Some(answer_id::of_events(facts.endpoint, bytes).unwrap_or_default());
+        }
+        if let Some(content) = &mut facts.content {
+            content.more(bytes);
+        }
     }
 
     /// What the request's key has spent before it.

@@ -60,12 +60,18 @@ fn told(user_id: Value, account: &Account, limits: &Limits) -> Value {
 /// 404; 422 without a user.
 pub async fn reset_budget(call: Call) -> Result<Value, Error> {
     let user_id = call.body.must("user_id")?;
-    let user = find(&call, &user_id).await?.ok_or_else(|| no_such_user(&user_id))?;
+    let user = find(&call, &user_id).await?;
     let id = AccountId::new(AccountKind::User, &user_id);
-    let previous = account(&call, id.clone()).await?.unwrap_or_default().spend_nanos;
+    let before = account(&call, id.clone()).await?;
+    // As for its spend: users who are only named by keys have money, too.
+    if user.is_none() && before.is_none() {
+        return Err(no_such_user(&user_id));
+    }
+    let limits = user.map(|user| user.limits).unwrap_or_default();
+    let previous = before.unwrap_or_default().spend_nanos;
     let now = call.manage.store().set_spend(id, 0, call.now_ms).await.map_err(fail::store)?;
     call.manage.tell(Changed::User(user_id.clone()));
-    let mut told = told(user_id.into(), &now, &user.limits);
+    let mut told = told(user_id.into(), &now, &limits);
     told["previous_spend"] = usd(previous);
     Ok(told)
 }

@@ -116,3 +116,34 @@ async fn a_reload_names_what_needs_a_restart() {
     gateway.logged("general_settings.global_max_rpm").await;
     gateway.logged("configuration reloaded").await;
 }
+
+/// The id of an answer as its client reads it.
+fn id_in(answer: &Value) -> String {
+    answer["id"].as_str().unwrap().to_string()
+}
+
+#[tokio::test]
+async fn rows_are_found_by_what_the_answer_calls_itself_and_users_without_a_row_begin_anew() {
+    let provider = FakeProvider::start().await;
+    let gateway = gateway(&provider, json!({})).await;
+    let own = key(&gateway, json!({"user_id": "only-named"})).await;
+    let whole = id_in(&ask(&gateway, &own, "POST", CHAT, &chat("gpt")).await.json());
+    let bearer = format!("Bearer {own}");
+    let streamed = gateway.stream_with(CHAT, &[("authorization", &bearer)], &chat("gpt")).await.rest().await;
+    let stream = id_in(&streamed.values()[0]);
+    assert_ne!(whole, stream);
+    for id in [whole, stream] {
+        let path = format!("/spend/logs?request_id={id}");
+        let rows = eventually("the answer's row", || async {
+            let rows = got(&gateway, &path).await;
+            (!rows.as_array().unwrap().is_empty()).then_some(rows)
+        })
+        .await;
+        assert_eq!((rows.as_array().unwrap().len(), &rows[0]["response_id"]), (1, &json!(id)));
+    }
+
+    let spent = got(&gateway, "/user/spend?user_id=only-named").await["spend"].clone();
+    assert!(spent.as_f64().unwrap() > 0.0);
+    let reset = done(&gateway, "POST", "/user/reset_budget", json!({"user_id": "only-named"})).await;
+    assert_eq!((&reset["previous_spend"], &reset["spend"]), (&spent, &json!(0.0)));
+}
