@@ -225,12 +225,23 @@ impl Body {
         self.read(name, "an object", |value| value.as_object().cloned())
     }
 
+    /// A length of time. Forms send an empty text for what they do not change, so it says nothing; null does.
+    ///
+    /// # Errors
+    /// 422.
+    pub fn length(&self, name: &str) -> Result<Given<String>, Error> {
+        match self.text(name)? {
+            Given::Is(text) if text.trim().is_empty() => Ok(Given::Absent),
+            given => Ok(given),
+        }
+    }
+
     /// How long a budget's period is.
     ///
     /// # Errors
     /// 422; 400 when it is no length of time.
     pub fn period(&self, name: &str) -> Result<Given<String>, Error> {
-        match self.id(name)? {
+        match self.length(name)? {
             Given::Is(text) if Every::parse(&text).is_none() => Err(invalid(
                 name,
                 format!("Invalid {name} '{text}'. Use a format like '1h', '24h', '7d', or '30d'."),

@@ -142,7 +142,7 @@ fn moment(name: &str, text: &str) -> Result<i64, Error> {
 }
 
 fn lifetime(body: &Body, key: &mut Key, now_ms: i64) -> Result<(), Error> {
-    match body.id("duration")? {
+    match body.length("duration")? {
         Given::Absent => {}
         Given::Null => key.expires_ms = None,
         Given::Is(text) if text == "-1" => key.expires_ms = None,

@@ -117,6 +117,21 @@ async fn a_key_whose_shared_budget_is_gone_can_still_be_changed() {
 }
 
 #[tokio::test]
+async fn an_empty_length_of_time_changes_nothing_and_null_takes_it_away() {
+    let bench = Bench::new(Settings::default());
+    let fields = json!({"duration": "1d", "max_budget": 1, "budget_duration": "30d"});
+    let made = generate(bench.post("/key/generate", fields).await).await.unwrap();
+    let key = text(&made, "key");
+    let lengths = async |value: Value| {
+        let body = json!({"key": key, "duration": value, "budget_duration": value});
+        let row = update(bench.post("/key/update", body).await).await.unwrap();
+        (row["expires"].is_null(), row["budget_duration"].clone())
+    };
+    assert_eq!(lengths(json!("")).await, (false, json!("30d")));
+    assert_eq!(lengths(Value::Null).await, (true, Value::Null));
+}
+
+#[tokio::test]
 async fn bounds_hold_for_keys_that_are_there_too() {
     let bounds = map(json!({"max_budget": 100, "rpm_limit": 10, "duration": "30d"}));
     let bench = Bench::new(Settings { upper_bounds: bounds, ..Settings::default() });
