@@ -189,7 +189,7 @@ pub fn presented_key<'h>(headers: &'h HeaderMap, only: Option<&str>) -> Result<&
             let message = format!("Authentication Error, No api key passed in (in the `{name}` header).");
             return Err(Error::new(Kind::Unauthorized, message));
         };
-        return Ok(strip_bearer(text).unwrap_or(text));
+        return Ok(authorized(text).unwrap_or(text));
     }
     for name in &KEY_HEADERS {
         let Some(value) = headers.get(name) else { continue };
@@ -199,23 +199,32 @@ pub fn presented_key<'h>(headers: &'h HeaderMap, only: Option<&str>) -> Result<&
                 format!("Authentication Error, the `{name}` header is not plain text."),
             ));
         };
-        match strip_bearer(text) {
-            Some(key) => return Ok(key),
-            None if *name == AUTHORIZATION => {
-                return Err(Error::new(
-                    Kind::Unauthorized,
-                    "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.",
-                ));
-            }
-            None => return Ok(text.trim()),
+        if *name != AUTHORIZATION {
+            return Ok(after_scheme(text, "bearer ").unwrap_or(text).trim());
         }
+        return authorized(text).ok_or_else(|| {
+            let message =
+                "Authentication Error, Malformed API Key passed in. Ensure Key has `Bearer ` prefix.";
+            Error::new(Kind::Unauthorized, message)
+        });
     }
     Err(Error::new(Kind::Unauthorized, "Authentication Error, No api key passed in."))
 }
 
-fn strip_bearer(text: &str) -> Option<&str> {
-    let (scheme, key) = text.split_at_checked(7)?;
-    scheme.eq_ignore_ascii_case("bearer ").then(|| key.trim())
+/// The key in an `Authorization` header: behind `Bearer` or `Basic` as it is, or the access key id of a signature of
+/// AWS, whose SDKs send nothing else. The signature itself is nothing that could be checked here.
+fn authorized(text: &str) -> Option<&str> {
+    after_scheme(text, "bearer ").or_else(|| after_scheme(text, "basic ")).or_else(|| {
+        let fields = after_scheme(text, "aws4-hmac-sha256 ")?;
+        let scope = fields.split(',').find_map(|field| field.trim().strip_prefix("Credential="))?;
+        scope.split('/').next()
+    })
+}
+
+/// What stands behind this scheme, in letters of any case.
+fn after_scheme<'t>(text: &'t str, scheme: &str) -> Option<&'t str> {
+    let (start, rest) = text.split_at_checked(scheme.len())?;
+    start.eq_ignore_ascii_case(scheme).then(|| rest.trim())
 }
 
 #[cfg(test)]
@@ -257,6 +266,29 @@ mod tests {
         for value in ["Bearer sk-right", "sk-right"] {
             headers.insert(HeaderName::from_static("x-my-key"), HeaderValue::from_static(value));
             assert_eq!(presented_key(&headers, only).unwrap(), "sk-right");
+        }
+    }
+
+    #[test]
+    fn authorization_has_other_schemes_than_bearer() {
+        let with =
+            |value: &str| try_with(&[("authorization", value)]).map_err(|error| error.type_().to_string());
+        let signed = |key: &str| {
+            format!(
+                "AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/bedrock/aws4_request, \
+                 SignedHeaders=host;x-amz-date, Signature=0a1b"
+            )
+        };
+        assert!(with("Basic sk-right").is_ok() && with("basic  sk-right ").is_ok());
+        assert!(with(&signed("sk-right")).is_ok());
+        for wrong in ["Basic sk-wrong".to_string(), signed("sk-wrong")] {
+            assert_eq!(with(&wrong).err().as_deref(), Some("token_not_found_in_db"), "{wrong}");
+        }
+        for malformed in
+            ["Digest sk-right", "AWS4-HMAC-SHA256 Signature=sk-right", "Basic", "AWS4-HMAC-SHA256 "]
+        {
+            let error = try_with(&[("authorization", malformed)]).err().unwrap();
+            assert!(error.status() == 401 && error.message().contains("Malformed"), "{malformed}: {error}");
         }
     }
 
