@@ -88,10 +88,8 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
     options.num_retries = options.num_retries.or(own.and_then(|own| own.num_retries));
     let identity = &table.config.governance.identity;
     check_tags(identity, &options.tags)?;
-    let end_user = named_user::customer(identity, special, raw.headers).or_else(|| {
-        let named = surface.and_then(|surface| surface.str("user")).filter(|user| !user.is_empty());
-        named.map(|user| user.as_ref().into())
-    });
+    let end_user =
+        named_user::customer(identity, special, raw.headers).or_else(|| named_user::in_body(&body));
     check_names(end_user.as_deref(), &options.tags)?;
     let user = named_user::user(identity, raw.headers);
     check_names(user.as_deref(), &[])?;
@@ -122,11 +120,16 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
 fn parse_body(raw: &Raw<'_>) -> Result<Body, Error> {
     let content_type = raw.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let is_form = content_type.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("multipart"));
+    if is_form && raw.endpoint != Endpoint::Transcriptions {
+        // What a request may cost is read from JSON; a form would hide it.
+        let message = format!("/{} takes a body of the type `application/json`.", raw.endpoint.path());
+        return Err(Error::invalid("content-type", message));
+    }
     if is_form {
         let form = multipart::boundary_of(content_type)
             .and_then(|boundary| Multipart::parse(raw.body.clone(), &boundary))
             .map_err(|fault| Error::invalid("request_body", format!("Invalid multipart form: {fault}")))?;
-        if raw.endpoint == Endpoint::Transcriptions && !form.has("file") {
+        if !form.has("file") {
             return Err(missing(raw.endpoint, "file"));
         }
         return Ok(Body::Form { form: Rc::new(form), content_type: content_type.to_string() });

@@ -94,6 +94,41 @@ async fn headers_name_customers_and_users() {
 }
 
 #[tokio::test]
+async fn bodies_name_customers_in_several_places() {
+    let provider = FakeProvider::start().await;
+    let gateway = gateway(&provider, json!({}), json!({})).await;
+    let key = key(&gateway, json!({})).await;
+    done(&gateway, "POST", "/customer/new", json!({"user_id": "poor", "max_budget": 0.01})).await;
+    let places = [
+        json!({"safety_identifier": "poor"}),
+        json!({"metadata": {"user_id": "poor"}}),
+        json!({"litellm_metadata": {"user": "poor"}}),
+        json!({"user": "poor"}),
+    ];
+    let mut expected = 200;
+    for place in places {
+        let reply = ask(&gateway, &key, "POST", CHAT, &capped(place.clone())).await;
+        assert_eq!(reply.status(), expected, "{place}: {}", reply.text());
+        expected = 422;
+    }
+}
+
+#[tokio::test]
+async fn other_schemes_than_bearer_carry_keys() {
+    let provider = FakeProvider::start().await;
+    let gateway = gateway(&provider, json!({}), json!({})).await;
+    let key = key(&gateway, json!({})).await;
+    let signed =
+        format!("AWS4-HMAC-SHA256 Credential={key}/20260101/eu-west-1/bedrock/aws4_request, Signature=00");
+    for (scheme, expected) in
+        [(format!("Basic {key}"), 200), (signed, 200), (format!("BASIC {key}x"), 401), (key.clone(), 401)]
+    {
+        let reply = gateway.post_with(CHAT, &[("authorization", &scheme)], &chat("gpt")).await;
+        assert_eq!(reply.status(), expected, "{}", reply.text());
+    }
+}
+
+#[tokio::test]
 async fn tags_of_callers_can_be_refused() {
     let provider = FakeProvider::start().await;
     let gateway = gateway(&provider, json!({"reject_clientside_metadata_tags": true}), json!({})).await;

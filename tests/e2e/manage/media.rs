@@ -185,3 +185,21 @@ async fn a_list_of_prompts_costs_what_all_of_them_do() {
     let refused = post(&gateway, &key, "/v1/completions", &held).await;
     assert_eq!(refused.status(), 422, "a hundred answers of a cent do not fit into what is left");
 }
+
+#[tokio::test]
+async fn a_form_hides_no_request_for_text() {
+    let provider = FakeProvider::start().await;
+    let gateway = gateway(&provider).await;
+    let bearer = format!("Bearer {}", key(&gateway, json!({})).await);
+    let headers =
+        [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=b0und")];
+    for path in ["/v1/chat/completions", "/v1/images/generations"] {
+        let refused = gateway.raw("POST", path, &headers, &form("json")).await;
+        assert_eq!(
+            (refused.status(), refused.error()["param"].clone()),
+            (400, json!("content-type")),
+            "{path}"
+        );
+    }
+    assert!(provider.log("sk-fake.id=sound").is_empty());
+}
