@@ -66,8 +66,18 @@ fn grow(ticket: Option<&mut Ticket>, now: Instant, tokens: u64) -> Result<(), Er
 
 /// The 429 that a refusal means.
 pub fn limited(refusal: &Refusal) -> Error {
-    let wait = refusal.retry_after().map(Duration::from_secs);
-    Error::new(Kind::LimitExceeded, refusal.sentence(SystemTime::now())).with_retry_after(wait)
+    let (wait, now) = (refusal.retry_after().map(Duration::from_secs), SystemTime::now());
+    let (scope, kind) = (refusal.scope.kind(), refusal.kind.as_str());
+    let left = refusal.limit.saturating_sub(refusal.used);
+    let error = Error::new(Kind::LimitExceeded, refusal.sentence(now))
+        .with_retry_after(wait)
+        .with_header("rate_limit_type", kind)
+        .with_header(format!("x-ratelimit-{scope}-limit-{kind}"), refusal.limit.to_string())
+        .with_header(format!("x-ratelimit-{scope}-remaining-{kind}"), left.to_string());
+    match refusal.reset_at(now) {
+        Some(at) => error.with_header("reset_at", at),
+        None => error,
+    }
 }
 
 /// Whether a limit or a budget is for one model group only.

@@ -31,7 +31,7 @@ pub fn error_reply(error: &Error, call_id: Option<&str>) -> HttpResponse {
     response
 }
 
-/// `Retry-After` (whole seconds, rounded up), `retry-after-ms` and `x-should-retry`.
+/// `Retry-After` (whole seconds, rounded up), `retry-after-ms`, `x-should-retry` and the error's own.
 pub fn retry_headers(error: &Error, headers: &mut HeaderMap) {
     if let Some(wait) = error.retry_after() {
         let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -40,6 +40,11 @@ pub fn retry_headers(error: &Error, headers: &mut HeaderMap) {
     }
     if let Some(word) = should_retry(error) {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static(word));
+    }
+    for (name, value) in error.headers() {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ struct Parts {
     should_retry: Option<bool>,
     provider: Option<String>,
     cause: Option<String>,
+    headers: Vec<(String, String)>,
 }
 
 impl Error {
@@ -49,6 +50,7 @@ impl Error {
             should_retry: None,
             provider: None,
             cause: None,
+            headers: Vec::new(),
         }))
     }
 
@@ -115,6 +117,13 @@ impl Error {
         self
     }
 
+    /// Says something in a header of the reply, too.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.headers.push((name.into(), value.into()));
+        self
+    }
+
     /// Replaces the public sentence.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
@@ -170,6 +179,11 @@ impl Error {
     /// The provider at fault, if one is.
     pub fn provider(&self) -> Option<&str> {
         self.0.provider.as_deref()
+    }
+
+    /// Headers of the reply beside those that every error has.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.0.headers
     }
 
     /// The private cause, for logs.

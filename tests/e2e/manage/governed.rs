@@ -95,6 +95,9 @@ async fn a_rate_limit_admits_exactly_its_number() {
     let message = refused.error()["message"].as_str().unwrap().to_string();
     assert!(message.contains("Limit type: requests. Current limit: 100"), "{message}");
     assert!(!message.contains(&key[3..]));
+    assert_eq!((refused.must("rate_limit_type"), refused.header("reset_at").is_some()), ("requests", true));
+    assert_eq!(refused.must("x-ratelimit-api_key-limit-requests"), "100");
+    assert_eq!(refused.must("x-ratelimit-api_key-remaining-requests"), "0");
     let standing = super::done_by(&gateway, &key, "GET", "/v1/limits", Value::Null).await;
     let limit = &standing["limits"][0];
     assert_eq!(
