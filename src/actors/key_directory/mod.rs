@@ -212,8 +212,13 @@ impl Directory {
     }
 }
 
-/// Drops the older half.
+/// Drops what guesses have left, or else the older half: nobody who is known goes because somebody guesses.
 fn make_room(copies: &mut HashMap<Arc<str>, Copy>) {
+    let before = copies.len();
+    copies.retain(|_, copy| matches!(copy.found, Found::Known(_)));
+    if before.saturating_sub(copies.len()) >= MOST_UNKNOWN {
+        return;
+    }
     let mut ages: Vec<Instant> = copies.values().map(|copy| copy.since).collect();
     let middle = ages.len() / 2;
     let (_, oldest_kept, _) = ages.select_nth_unstable(middle);
