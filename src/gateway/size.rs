@@ -25,6 +25,8 @@ const CAPS: [&str; 3] = ["max_completion_tokens", "max_tokens", "max_output_toke
 const ANSWERS: [&str; 2] = ["n", "best_of"];
 /// Members by which a request names what the provider has kept.
 const REMEMBERED: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
+/// More than any limit. What is announced beyond it is nonsense, and the provider's to refuse.
+const MOST_TOKENS: u64 = 1 << 48;
 /// How long a piece of audio is that becomes one token (OpenAI's audio models), milliseconds.
 const AUDIO_TOKEN: u64 = 100;
 
@@ -87,7 +89,7 @@ impl Size {
     /// About how many tokens it takes from `tpm` limits, output included.
     pub fn estimated_tokens(&self) -> u64 {
         let output = self.max_output_tokens.unwrap_or(0).saturating_mul(u64::from(self.answers));
-        self.input_tokens.saturating_add(output)
+        self.input_tokens.saturating_add(output).min(MOST_TOKENS)
     }
 
     /// What it demands of a deployment that adds to requests or takes away from them by these rules.
@@ -125,7 +127,8 @@ fn greatest(map: &Map<String, Value>, names: &[&str]) -> Option<u64> {
 /// cannot be played against each other, and a request that has its caps dropped has none.
 fn output_cap(request: &Surface) -> Option<u64> {
     let dropped = request.get("additional_drop_params").unwrap_or_default();
-    if CAPS.iter().any(|cap| dropped.contains(cap)) {
+    // A name that is written with escapes can be any name.
+    if dropped.contains('\\') || CAPS.iter().any(|cap| dropped.contains(cap)) {
         return None;
     }
     CAPS.iter().filter_map(|field| request.u64(field)).max()
@@ -193,6 +196,9 @@ mod tests {
     fn a_cap_that_is_dropped_on_the_way_is_none() {
         let body = json!({"messages": [], "max_tokens": 5, "additional_drop_params": ["max_tokens"]});
         assert_eq!(size(Endpoint::Chat, &body).max_output_tokens, None);
+        let escaped = r#"{"max_tokens":5,"additional_drop_params":["max\u005ftokens"]}"#;
+        let surface = Surface::parse(Bytes::from_static(escaped.as_bytes()), 64).unwrap();
+        assert_eq!(Size::of_json(Endpoint::Chat, &surface).max_output_tokens, None);
         let rules =
             RequestRules { additional_drop_params: vec!["max_tokens".into()], ..RequestRules::default() };
         let capped = size(Endpoint::Chat, &json!({"messages": [], "max_tokens": 5}));
