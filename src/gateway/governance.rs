@@ -176,7 +176,7 @@ impl Governance {
     async fn take_at(&self, call: &Call, caller: Caller, share: Option<Share>) -> Result<Box<Taken>, Error> {
         self.check(call)?;
         let identity = Arc::clone(caller.identity());
-        let (model_rates, model_purses) = of_model(call, &identity, &call.resolved.group);
+        let (model_rates, model_purses) = of_model(call, &identity, &call.resolved);
         let by_default = self.default_parallel(&identity);
         let owners = match (&call.end_user, &*call.options.tags, identity.key()) {
             (None, [], None) => Owners::new(),
@@ -240,7 +240,7 @@ impl Governance {
     /// As for [`Governance::take`]; then it holds its limits as before, and perhaps no money.
     pub async fn move_to(&self, call: &Call, hop: &Hop, taken: &mut Taken) -> Result<(), Error> {
         let identity = Arc::clone(taken.caller.identity());
-        let (rates, of_model) = of_model(call, &identity, &hop.resolved.group);
+        let (rates, of_model) = of_model(call, &identity, &hop.resolved);
         if self.rules.refuses_unpriced {
             cost(&call.table, &hop.resolved, &hop.size)?;
         }
@@ -339,8 +339,13 @@ fn account(purse: &Purse) -> Account<'_> {
 }
 
 /// What a caller has for one group; limits that keys have by default replace none of the key's own.
-fn of_model(call: &Call, identity: &Identity, group: &Arc<str>) -> OfModel {
+fn of_model(call: &Call, identity: &Identity, asked: &Resolved) -> OfModel {
+    let group = &asked.group;
     let (mut rates, purses) = identity.of_model(group);
+    if asked.name != *group {
+        // A model behind a wildcard has rates of its own, too, where somebody names it.
+        rates.extend(identity.of_model(&asked.name).0);
+    }
     let by_default = call.table.config.governance.limits.key_by_group.get(group);
     if let (Some(key), Some(limits)) = (identity.key(), by_default)
         && rates.is_empty()

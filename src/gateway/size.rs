@@ -226,5 +226,7 @@ mod tests {
         assert_eq!((embedding.input_tokens, embedding.max_output_tokens), (1000, Some(0)));
         assert_eq!(embedding.estimated_tokens(), 1000);
         assert!(embedding.media.is_none());
+        let huge = size(Endpoint::Chat, &json!({"messages": [], "max_tokens": u64::MAX, "n": u32::MAX}));
+        assert_eq!(huge.estimated_tokens(), MOST_TOKENS);
     }
 }

@@ -112,6 +112,31 @@ async fn a_rate_limit_admits_exactly_its_number() {
 }
 
 #[tokio::test]
+async fn nonsense_of_one_caller_is_in_nobodys_way() {
+    let provider = FakeProvider::start().await;
+    let gateway =
+        Gateway::serve(&stored("sqlite:///l.db", &[cent(&provider, "sk-fake.stall_after=1")])).await;
+    let key = new_key(&gateway, json!({})).await;
+    let bearer = format!("Bearer {key}");
+    let huge = with(chat("gpt"), json!({"max_tokens": u64::MAX, "n": 4_000_000_000_u32}));
+    let mut held = gateway.stream_with(CHAT, &[("authorization", &bearer)], &huge).await;
+    held.until_content(1).await;
+    let mut other = gateway.stream_with(CHAT, &[("authorization", &bearer)], &chat("gpt")).await;
+    other.until_content(1).await;
+}
+
+#[tokio::test]
+async fn a_model_behind_a_wildcard_has_rates_of_its_own() {
+    let provider = FakeProvider::start().await;
+    let model = json!({"model_name": "any/*", "litellm_params": {"model": "openai/*"}});
+    let gateway = Gateway::serve(&stored("sqlite:///l.db", &[with(cent(&provider, "sk-fake"), model)])).await;
+    let key = new_key(&gateway, json!({"model_rpm_limit": {"any/a": 1, "any/*": 3}})).await;
+    let status = async |model: &str| call(&gateway, &key, &chat(model)).await.status();
+    assert_eq!([status("any/a").await, status("any/a").await], [200, 429]);
+    assert_eq!([status("any/b").await, status("any/b").await, status("any/b").await], [200, 200, 429]);
+}
+
+#[tokio::test]
 async fn a_change_holds_for_the_next_request() {
     let provider = FakeProvider::start().await;
     let models =
