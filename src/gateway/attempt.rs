@@ -54,7 +54,7 @@ pub async fn run(
     let model = model.unwrap_or_else(|| guard.deployment().model.as_str().into());
     let prepared = prepare::prepare(gateway, call, hop, guard.deployment(), &model)?;
     let started = clock::fresh();
-    let result = call_upstream(gateway, call, prepared, guard).await;
+    let result = call_upstream(gateway, call, prepared, guard, tally).await;
     tally.upstream += clock::now().saturating_duration_since(started);
     result
 }
@@ -64,6 +64,7 @@ async fn call_upstream(
     call: &Call,
     prepared: Prepared,
     guard: AttemptGuard,
+    tally: &mut Tally,
 ) -> Result<Served, Error> {
     let Prepared { upstream, back } = prepared;
     let result = match upstream {
@@ -82,7 +83,14 @@ async fn call_upstream(
         }
         Upstreamed::Http { route, extra, bodies } => {
             // Boxed: it is rare, and would make every request's future larger.
-            return Box::pin(several(gateway, call, route, extra, bodies, back, guard)).await;
+            let mut spent = None;
+            let sending = (route, extra, bodies);
+            let result = Box::pin(several(gateway, call, sending, back, guard, &mut spent)).await;
+            if let (Err(_), Some(spent)) = (&result, spent) {
+                let before = tally.wasted.take();
+                tally.wasted = Some(Box::new(before.map_or(spent, |before| before.plus(&spent))));
+            }
+            return result;
         }
     };
     let (reply, silence) = match result {
@@ -154,20 +162,22 @@ async fn begin(
 /// common load balancers cut idle connections.
 const COMMENTS: Duration = Duration::from_secs(15);
 
+/// Where to, with which headers of this request, and the bodies.
+type Sending =
+    (std::rc::Rc<crate::upstream::Route>, Vec<(String, crate::base::secret::Secret)>, SmallVec<[Bytes; 1]>);
+
 /// Several calls whose answers become one (a list of prompts on a chat provider), one after another on
-/// one lease: the caller's request counts once.
+/// one lease: the caller's request counts once. `usage` is what those have consumed that came.
 async fn several(
     gateway: &Gateway,
     call: &Call,
-    route: std::rc::Rc<crate::upstream::Route>,
-    extra: Vec<(String, crate::base::secret::Secret)>,
-    bodies: SmallVec<[Bytes; 1]>,
+    (route, extra, bodies): Sending,
     back: Back,
     guard: AttemptGuard,
+    usage: &mut Option<Usage>,
 ) -> Result<Served, Error> {
     let limit = call.table.config.general.max_response_bytes;
     let mut replies = Vec::with_capacity(bodies.len());
-    let mut usage: Option<Usage> = None;
     for body in bodies {
         let input_tokens = tokens::of_body(body.len());
         let mut silence =
@@ -186,13 +196,13 @@ async fn several(
         match one.await {
             Ok((reply, spent)) => {
                 let spent = spent.unwrap_or_else(|| uncounted(input_tokens, &reply));
-                usage = Some(usage.map_or(spent, |usage| usage.plus(&spent)));
+                *usage = Some(usage.map_or(spent, |usage| usage.plus(&spent)));
                 replies.push(reply);
             }
             Err(error) => return Err(failed(guard, error)),
         }
     }
-    let whole: Whole = back.join(replies, usage)?;
+    let whole: Whole = back.join(replies, *usage)?;
     guard.succeed(whole.usage.as_ref());
     Ok(Served::Whole { status: 200, whole, reply: None })
 }
@@ -299,4 +309,45 @@ fn is_stream(call: &Call, reply: &Reply) -> bool {
     let is = |name: &str| kind.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
     let only_events = matches!(call.endpoint, Endpoint::Chat | Endpoint::Completions | Endpoint::Responses);
     is("text/event-stream") || (only_events && !is("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use bytes::Bytes;
+
+    use crate::domain::routing::strategy;
+    use crate::gateway::pipeline::Inbound;
+    use crate::gateway::testing::{Piece, Rig, Script, key_headers};
+    use crate::wire::endpoint::Endpoint;
+
+    const CONFIG: &str = "
+model_list:
+  - {model_name: g, litellm_params: {model: groq/a, api_key: k, api_base: 'http://a.test/v1', num_retries: 0}}
+";
+    const WHOLE: &str = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7,"completion_tokens":2}}"#;
+
+    #[actix_rt::test]
+    async fn answers_that_came_before_one_failed_are_billed() {
+        let rig = Rig::new(CONFIG, Arc::new(|name, args| strategy(name, args))).await;
+        for (status, body) in [(200, WHOLE), (200, WHOLE), (400, r#"{"error":{"message":"no"}}"#)] {
+            let pieces = vec![(0, Piece::Bytes(Bytes::from_static(body.as_bytes())))];
+            let script = Script { begins_after: Some(0), status, stream: false, pieces };
+            rig.upstream.scripts.borrow_mut().push_back(script);
+        }
+        let headers = key_headers();
+        let opened = rig.gateway.open(Endpoint::Completions, &headers, Instant::now());
+        let Ok(identified) = rig.gateway.identify(opened, &headers, None).await else { panic!("a good key") };
+        let body = Bytes::from_static(br#"{"model":"g","prompt":["a","b","c"]}"#);
+        let inbound = Inbound { headers: &headers, path_model: None, api_version: None, body };
+        let Err(failure) = rig.gateway.serve(identified, inbound).await else {
+            panic!("one of three failed")
+        };
+        assert_eq!((failure.error.status(), rig.upstream.calls.get()), (400, 3));
+        let usage =
+            rig.told.finished.borrow()[0].usage.map(|usage| (usage.prompt_tokens, usage.completion_tokens));
+        assert_eq!(usage, Some((14, 4)));
+    }
 }

@@ -17,6 +17,7 @@ use crate::actors::deployment::Inspect;
 use crate::actors::router::{self, NoPick, Pick, Picked};
 use crate::base::clock;
 use crate::base::error::{Error, Kind};
+use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{FallbackPlan, GroupFacts, Next, RetryState};
 use crate::domain::routing::groups::{Member, Resolved};
@@ -52,6 +53,8 @@ pub struct Tally {
     pub wild: Option<Wild>,
     /// The group that was tried last.
     pub group: Option<Arc<str>>,
+    /// What providers have counted for answers that went into none: some of a list came, and one failed.
+    pub wasted: Option<Box<Usage>>,
 }
 
 /// An answer that a provider gave.
@@ -133,6 +136,7 @@ fn note(record: &mut Record, tally: &Tally) {
         facts.deployment = tally.deployment.clone();
         facts.wild = tally.wild.clone();
         facts.group = tally.group.clone();
+        facts.usage = tally.wasted.as_deref().copied();
     });
 }
 
