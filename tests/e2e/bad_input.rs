@@ -158,7 +158,7 @@ async fn keys_are_checked_before_anything_else() {
         (&[], "No api key"),
         (&[("authorization", "Bearer sk-wrong-key")], "Authentication Error"),
         (&[("authorization", KEY)], "Malformed"),
-        (&[("authorization", "Basic dXNlcjpwYXNz")], "Malformed"),
+        (&[("authorization", "Basic dXNlcjpwYXNz")], "expected to start with"),
         (&[("api-key", "sk-wrong-key")], "Authentication Error"),
     ];
     for (headers, says) in table {
