@@ -82,7 +82,7 @@ pub async fn list(call: Call) -> Result<Value, Error> {
     let tags = call.manage.store().find::<Tag>(Find::default()).await.map_err(fail::store)?.rows;
     let budgets = budgets_of(&call, tags.iter()).await?;
     let known: BTreeSet<&str> = tags.iter().map(|tag| tag.name.as_str()).collect();
-    let filter = ReportFilter::of(TotalKind::Tag);
+    let filter = ReportFilter::spend_of(TotalKind::Tag);
     let seen = call.manage.store().report(filter, vec![GroupBy::Owner]).await.map_err(fail::store)?;
     let mut all: Vec<Value> = tags.iter().map(|tag| row(tag, linked(tag, &budgets))).collect();
     for total in seen.iter().filter(|total| !known.contains(total.owner.as_str())) {

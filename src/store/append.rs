@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::session::{Access, Session, pieces, tuples};
-use super::{Store, StoreError, Value, accounts, keys, ledger_row, parts};
+use super::{Store, StoreError, Value, accounts, daily, keys, ledger_row, parts};
 use crate::domain::keys::EndUser;
 use crate::domain::keys::reset::Calendar;
 use crate::domain::ledger::{
@@ -194,7 +194,7 @@ pub(super) fn add_totals(session: &mut dyn Session, totals: &[Total]) -> Result<
         }
         session.execute(&sql, &parameters)?;
     }
-    Ok(())
+    daily::add(session, totals)
 }
 
 pub(super) fn know_end_users(session: &mut dyn Session, rows: &[&LedgerRow]) -> Result<(), StoreError> {

@@ -2,12 +2,13 @@
 //!
 //! An account's spend is what its rows since the beginning of its period cost, what left the ledger of them, and
 //! what people set by hand or brought along from another gateway; its total is all rows, all that left, and what was
-//! brought along. The totals of a day are the rows of that day, for days from which none has left.
+//! brought along. The totals of a day are the rows of that day, for days from which none has left. What an owner
+//! spent on a day is what its totals of that day are, whatever has left.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::session::{Access, Session};
-use super::{Store, StoreError, accounts, append, openings, retention};
+use super::{Store, StoreError, accounts, append, daily, openings, retention};
 use crate::domain::ledger::{Account, AccountId, AccountKind, LedgerRow, Sums, day_of};
 
 /// Rows that are read at once.
@@ -88,6 +89,7 @@ fn audit(session: &mut dyn Session) -> Result<(u64, Vec<Difference>), StoreError
         counted: *total,
     }));
     compare_days(session, &counted.days, &mut found)?;
+    compare_owners(session, &mut found)?;
     found.sort_by(|a, b| (&a.of, a.what).cmp(&(&b.of, b.what)));
     Ok((counted.rows, found))
 }
@@ -146,6 +148,32 @@ fn compare_days(
     }
     for (day, sums) in counted {
         compare(day, "requests", 0, sums.requests);
+    }
+    Ok(())
+}
+
+/// What each owner spent on each day, in its own table and in the totals. Days are left out that the table does not
+/// speak for.
+fn compare_owners(session: &mut dyn Session, found: &mut Vec<Difference>) -> Result<(), StoreError> {
+    let behind = daily::behind(session, None, None)?;
+    let sql = "SELECT day, kind, owner, CAST(SUM(spend) AS BIGINT), CAST(SUM(requests) AS BIGINT),
+                   CAST(SUM(counted) AS BIGINT), CAST(SUM(counted_requests) AS BIGINT) FROM
+                   (SELECT day, kind, owner, spend, requests, 0 AS counted, 0 AS counted_requests
+                    FROM stagedoor_daily
+                    UNION ALL SELECT day, kind, owner, 0, 0, spend, requests FROM stagedoor_totals) AS both
+               GROUP BY day, kind, owner
+               HAVING SUM(spend) <> SUM(counted) OR SUM(requests) <> SUM(counted_requests)";
+    for row in session.query(sql, &[])? {
+        let (day, of) = (row.int(0), format!("day {} {} {}", row.int(0), row.text(1), row.text(2)));
+        if behind.contains(&day) {
+            continue;
+        }
+        for (what, kept, counted) in [("spend", row.int(3), row.int(5)), ("requests", row.int(4), row.int(6))]
+        {
+            if kept != counted {
+                found.push(Difference { of: of.trim().to_string(), what, kept, counted });
+            }
+        }
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use super::session::{Access, Dialect, Session};
 use super::{Row, Store, StoreError, Value, ledger_row};
 use crate::domain::ledger::{DAY_MS, LedgerRow, Sums, day_of, id_ms};
 
+mod stretch;
+
 /// Counting stops here: a list that long is not paged to its end, and counting ten million rows takes seconds.
 const COUNTED: i64 = 10_000;
 
@@ -66,6 +68,11 @@ pub struct LogFind {
 }
 
 impl LogFind {
+    /// Whether the rows that were admitted first come first.
+    fn is_earliest_first(&self) -> bool {
+        self.sort_by == LogSort::Start && self.ascending
+    }
+
     /// The rows that an id names, whoever gave it: ours, the call's, the provider's.
     pub fn request(id: &str) -> Test {
         let mut any = vec![Test::Is("call_id", id.into()), Test::Is("response_id", id.into())];
@@ -85,12 +92,14 @@ impl LogFind {
 }
 
 impl Store {
-    /// A page of rows, the latest first unless asked otherwise. The total counts up to 10 000.
+    /// A page of rows, the latest first unless asked otherwise. The total counts up to 10 000. What no index finds
+    /// or sorts is looked for in a stretch of the rows, the latest ones (the earliest when the earliest come first);
+    /// the total is capped when there are more.
     ///
     /// # Errors
     /// `Invalid` for a column that is not there; when the database is not there.
     pub async fn logs(&self, find: LogFind) -> Result<Page<LedgerRow>, StoreError> {
-        self.long(Access::Read, move |session| page(session, &find)).await
+        self.long(Access::Snapshot, move |session| page(session, &find)).await
     }
 
     /// What rows come to for each combination of values in these columns, the dearest first. It reads the rows
@@ -145,19 +154,20 @@ fn sums_of_rows() -> String {
 }
 
 /// The numbers of [`Sums`] from `place` on.
-pub(super) fn sums(row: &Row, place: usize) -> Sums {
+fn sums(row: &Row, place: usize) -> Sums {
     Sums::from_array(std::array::from_fn(|number| row.int(place + number)))
 }
 
 fn column(name: &str) -> Result<String, StoreError> {
-    if ledger_row::COLUMNS.contains(&name) || name == "+day" {
+    if ledger_row::COLUMNS.contains(&name) {
         return Ok(name.to_string());
     }
     Err(StoreError::invalid(format!("a ledger row has no column `{name}`")))
 }
 
 /// Columns with an index of the rows that have something there.
-const INDEXED: [&str; 6] = ["user_id", "team_id", "end_user", "session_id", "response_id", "call_id"];
+const INDEXED: [&str; 7] =
+    ["user_id", "team_id", "end_user", "session_id", "response_id", "call_id", "error_code"];
 
 /// The same test, in a form that an index answers.
 fn indexed(test: Test) -> Test {
@@ -181,17 +191,16 @@ fn has_index(test: &Test) -> bool {
 }
 
 /// The condition, with the days that it is about, by which whole parts are left out. SQLite has no parts, and would
-/// rather walk through the days than use an owner's index: the sign keeps it from that.
+/// rather walk through the days than use an owner's index, in which the day is not: there the moments say it all.
 fn tests(clause: &mut Clause, find: &LogFind, dialect: Dialect) -> Result<String, StoreError> {
-    let by_owner = find.tests.iter().any(has_index);
-    let day = if by_owner && dialect == Dialect::Sqlite { "+day" } else { "day" };
+    let without_days = find.tests.iter().any(has_index) && dialect == Dialect::Sqlite;
     let mut all: Vec<Test> = find.tests.iter().cloned().map(indexed).collect();
     if let Some(from) = find.from_ms {
-        all.push(Test::Above(day, day_of(from).saturating_sub(1)));
+        all.extend((!without_days).then(|| Test::Above("day", day_of(from).saturating_sub(1))));
         all.push(Test::Above("started_ms", from.saturating_sub(1)));
     }
     if let Some(until) = find.until_ms {
-        all.push(Test::UpTo(day, until.saturating_sub(1).div_euclid(DAY_MS)));
+        all.extend((!without_days).then(|| Test::UpTo("day", until.saturating_sub(1).div_euclid(DAY_MS))));
         all.push(Test::UpTo("started_ms", until.saturating_sub(1)));
     }
     clause.joined(&all, " AND ", "1 = 1", &column)
@@ -199,7 +208,11 @@ fn tests(clause: &mut Clause, find: &LogFind, dialect: Dialect) -> Result<String
 
 fn page(session: &mut dyn Session, find: &LogFind) -> Result<Page<LedgerRow>, StoreError> {
     let mut clause = Clause::default();
-    let tests = tests(&mut clause, find, session.dialect())?;
+    let bound = stretch::bound(session, find)?;
+    let tests = match &bound {
+        None => tests(&mut clause, find, session.dialect())?,
+        Some(bound) => stretch::tests_within(&mut clause, find, bound, session.dialect())?,
+    };
     let more = COUNTED + 1;
     let count = format!(
         "SELECT COUNT(*) FROM (SELECT 1 AS one FROM stagedoor_ledger WHERE {tests} LIMIT {more}) AS counted"
@@ -222,5 +235,5 @@ fn page(session: &mut dyn Session, find: &LogFind) -> Result<Page<LedgerRow>, St
     let rows = session.query(&sql, &clause.parameters)?;
     let rows = rows.iter().map(ledger_row::read).collect::<Result<_, _>>()?;
     let counted = u64::try_from(total.min(COUNTED)).unwrap_or_default();
-    Ok(Page { rows, total: counted, capped: total > COUNTED })
+    Ok(Page { rows, total: counted, capped: bound.is_some() || total > COUNTED })
 }

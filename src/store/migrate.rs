@@ -31,6 +31,11 @@ const SCRIPTS: &[Script] = &[
         sqlite: include_str!("../../cluster/sqlite/0003_openings.sql"),
         postgres: include_str!("../../cluster/postgres/0003_openings.sql"),
     },
+    Script {
+        number: 4,
+        sqlite: include_str!("../../cluster/sqlite/0004_daily.sql"),
+        postgres: include_str!("../../cluster/postgres/0004_daily.sql"),
+    },
 ];
 
 /// Runs what is missing. The caller has begun a transaction and commits it.

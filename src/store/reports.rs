@@ -1,9 +1,8 @@
 //! Reports, from what the rows of each day add up to: no row is read, whatever the period.
 
-use super::find::{Clause, Test};
-use super::logs::sums;
-use super::session::Access;
-use super::{Store, StoreError, Value};
+use super::find::{Clause, Page, Test};
+use super::session::{Access, Session};
+use super::{Store, StoreError, Value, daily};
 use crate::domain::ledger::{Sums, TotalKind};
 
 /// Rows of one answer at most.
@@ -42,6 +41,45 @@ impl GroupBy {
     }
 }
 
+/// The columns of [`Sums`], in their order.
+const SUMS: [&str; Sums::LEN] = [
+    "spend",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "cache_write_tokens",
+    "reasoning_tokens",
+    "requests",
+    "successes",
+    "failures",
+    "cache_hits",
+    "duration_ms",
+];
+
+/// Which of the sums are wanted. The others are left at nothing, which makes a report over many totals cheaper.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Numbers {
+    /// All of them.
+    #[default]
+    All,
+    /// Spend, input and output tokens, requests.
+    Costs,
+    /// Spend and requests. Over everybody's days they come from a table of their own, with a row for each owner and
+    /// day.
+    Spend,
+}
+
+impl Numbers {
+    /// The places of the wanted ones among all.
+    fn places(self) -> &'static [usize] {
+        match self {
+            Numbers::All => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+            Numbers::Costs => &[0, 1, 2, 6],
+            Numbers::Spend => &[0, 6],
+        }
+    }
+}
+
 /// Whose totals.
 #[derive(Debug, Clone)]
 pub struct ReportFilter {
@@ -59,12 +97,28 @@ pub struct ReportFilter {
     pub to_day: Option<i64>,
     /// So many at most, the dearest first; `None`: all, by what they are told apart by.
     pub top: Option<u32>,
+    /// The sums that are wanted.
+    pub numbers: Numbers,
 }
 
 impl ReportFilter {
     /// All totals of a kind.
     pub fn of(kind: TotalKind) -> Self {
-        ReportFilter { kind, owners: None, keys: None, model: None, from_day: None, to_day: None, top: None }
+        ReportFilter {
+            kind,
+            owners: None,
+            keys: None,
+            model: None,
+            from_day: None,
+            to_day: None,
+            top: None,
+            numbers: Numbers::All,
+        }
+    }
+
+    /// Only spend and requests of all totals of a kind.
+    pub fn spend_of(kind: TotalKind) -> Self {
+        ReportFilter { numbers: Numbers::Spend, ..ReportFilter::of(kind) }
     }
 
     /// Only these days, both included.
@@ -72,6 +126,13 @@ impl ReportFilter {
     pub fn days(mut self, from: i64, to: i64) -> Self {
         (self.from_day, self.to_day) = (Some(from), Some(to));
         self
+    }
+
+    /// Whether the days of the owners say it all.
+    fn is_daily(&self, by: &[GroupBy]) -> bool {
+        let everybody = self.owners.is_none() && self.keys.is_none() && self.model.is_none();
+        let told = by.iter().all(|by| matches!(by, GroupBy::Day | GroupBy::Owner));
+        self.numbers == Numbers::Spend && everybody && told
     }
 
     fn tests(&self) -> Vec<Test> {
@@ -117,46 +178,104 @@ impl Store {
     /// # Errors
     /// When the database is not there.
     pub async fn report(&self, filter: ReportFilter, by: Vec<GroupBy>) -> Result<Vec<ReportRow>, StoreError> {
-        self.long(Access::Read, move |session| {
+        let daily = filter.is_daily(&by);
+        // What is missing in one table and what is read from the other must be of one moment.
+        let access = if daily { Access::Snapshot } else { Access::Read };
+        self.long(access, move |session| {
             let mut clause = Clause::default();
-            let tests = clause.joined(&filter.tests(), " AND ", "1 = 1", &|name| Ok(name.to_string()))?;
-            let columns: Vec<&str> = by.iter().map(|by| by.column()).collect();
-            let numbers = [
-                "spend",
-                "prompt_tokens",
-                "completion_tokens",
-                "cached_tokens",
-                "cache_write_tokens",
-                "reasoning_tokens",
-                "requests",
-                "successes",
-                "failures",
-                "cache_hits",
-                "duration_ms",
-            ];
-            let mut selected: Vec<String> = columns.iter().map(ToString::to_string).collect();
-            selected.extend(numbers.map(|number| format!("CAST(SUM({number}) AS BIGINT)")));
-            let mut order = columns.join(", ");
-            if filter.top.is_some() {
-                order = format!("SUM(spend) DESC{}{order}", if columns.is_empty() { "" } else { ", " });
-            }
-            let group =
-                if columns.is_empty() { String::new() } else { format!("GROUP BY {}", columns.join(", ")) };
-            let order = if order.is_empty() { order } else { format!("ORDER BY {order}") };
-            let limit = clause.place(i64::from(filter.top.unwrap_or(LARGEST).min(LARGEST)).into());
-            let selected = selected.join(", ");
-            let sql = format!(
-                "SELECT {selected} FROM stagedoor_totals WHERE {tests} {group} {order} LIMIT {limit}"
-            );
-            let rows = session.query(&sql, &clause.parameters)?;
-            Ok(rows.iter().map(|row| told_apart(row, &by)).collect())
+            let table = if daily {
+                let behind = daily::behind(session, filter.from_day, filter.to_day)?;
+                daily::source(&mut clause, &behind)
+            } else {
+                "stagedoor_totals".to_string()
+            };
+            grouped(session, &filter, &by, &table, clause)
         })
         .await
     }
+
+    /// A page of totals, each combination for itself, the latest days first. `top` and `numbers` are not looked at.
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub async fn report_page(
+        &self,
+        filter: ReportFilter,
+        page: u32,
+        size: u32,
+    ) -> Result<Page<ReportRow>, StoreError> {
+        self.long(Access::Snapshot, move |session| one_page(session, &filter, page, size)).await
+    }
 }
 
-fn told_apart(row: &super::Row, by: &[GroupBy]) -> ReportRow {
-    let mut told = ReportRow { sums: sums(row, by.len()), ..ReportRow::default() };
+fn grouped(
+    session: &mut dyn Session,
+    filter: &ReportFilter,
+    by: &[GroupBy],
+    table: &str,
+    mut clause: Clause,
+) -> Result<Vec<ReportRow>, StoreError> {
+    let tests = clause.joined(&filter.tests(), " AND ", "1 = 1", &|name| Ok(name.to_string()))?;
+    let columns: Vec<&str> = by.iter().map(|by| by.column()).collect();
+    let numbers = filter.numbers.places().iter().filter_map(|place| SUMS.get(*place));
+    let mut selected: Vec<String> = columns.iter().map(ToString::to_string).collect();
+    selected.extend(numbers.map(|number| format!("CAST(SUM({number}) AS BIGINT)")));
+    let mut order = columns.join(", ");
+    if filter.top.is_some() {
+        order = format!("SUM(spend) DESC{}{order}", if columns.is_empty() { "" } else { ", " });
+    }
+    let group = if columns.is_empty() { String::new() } else { format!("GROUP BY {}", columns.join(", ")) };
+    let order = if order.is_empty() { order } else { format!("ORDER BY {order}") };
+    let limit = clause.place(i64::from(filter.top.unwrap_or(LARGEST).min(LARGEST)).into());
+    let selected = selected.join(", ");
+    let sql = format!("SELECT {selected} FROM {table} WHERE {tests} {group} {order} LIMIT {limit}");
+    let rows = session.query(&sql, &clause.parameters)?;
+    Ok(rows.iter().map(|row| told_apart(row, by, filter.numbers)).collect())
+}
+
+/// What tells totals of a kind apart, in the order of their primary key, so that a page is cut from it.
+const APART: [GroupBy; 7] = [
+    GroupBy::Day,
+    GroupBy::Owner,
+    GroupBy::Key,
+    GroupBy::Model,
+    GroupBy::ModelGroup,
+    GroupBy::Provider,
+    GroupBy::CallType,
+];
+
+fn one_page(
+    session: &mut dyn Session,
+    filter: &ReportFilter,
+    page: u32,
+    size: u32,
+) -> Result<Page<ReportRow>, StoreError> {
+    let mut clause = Clause::default();
+    let tests = clause.joined(&filter.tests(), " AND ", "1 = 1", &|name| Ok(name.to_string()))?;
+    let count = format!("SELECT COUNT(*) FROM stagedoor_totals WHERE {tests}");
+    let total = session.first(&count, &clause.parameters)?.map_or(0, |row| row.int(0));
+    let skip = i64::from(page.max(1) - 1).saturating_mul(i64::from(size));
+    let (limit, offset) = (clause.place(i64::from(size).into()), clause.place(skip.into()));
+    let columns = APART.map(GroupBy::column);
+    let sql = format!(
+        "SELECT {}, {} FROM stagedoor_totals WHERE {tests} ORDER BY {} LIMIT {limit} OFFSET {offset}",
+        columns.join(", "),
+        SUMS.join(", "),
+        columns.map(|column| format!("{column} DESC")).join(", ")
+    );
+    let rows = session.query(&sql, &clause.parameters)?;
+    let rows = rows.iter().map(|row| told_apart(row, &APART, Numbers::All)).collect();
+    Ok(Page { rows, total: u64::try_from(total).unwrap_or_default(), capped: false })
+}
+
+fn told_apart(row: &super::Row, by: &[GroupBy], numbers: Numbers) -> ReportRow {
+    let mut sums = [0; Sums::LEN];
+    for (column, place) in numbers.places().iter().enumerate() {
+        if let Some(sum) = sums.get_mut(*place) {
+            *sum = row.int(by.len() + column);
+        }
+    }
+    let mut told = ReportRow { sums: Sums::from_array(sums), ..ReportRow::default() };
     for (place, by) in by.iter().enumerate() {
         match by {
             GroupBy::Day => told.day = row.int(place),

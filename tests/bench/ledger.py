@@ -221,6 +221,10 @@ def sums(database, first):
         group = "" if kind == "key" else ", key_hash"
         database.run(f"""INSERT INTO stagedoor_totals SELECT day, '{kind}', {column}, {key}, {rest}, {SUMS}
             FROM bench_days GROUP BY day, {column}{group}, {rest}""")
+    database.run("DELETE FROM stagedoor_daily")
+    database.run("""INSERT INTO stagedoor_daily (kind, day, owner, spend, requests)
+        SELECT kind, day, owner, CAST(SUM(spend) AS BIGINT), CAST(SUM(requests) AS BIGINT) FROM stagedoor_totals
+        GROUP BY kind, day, owner""")
     for kind, column in {**OWNERS, "global": "''", "model": "model_group"}.items():
         database.run(f"""INSERT INTO stagedoor_accounts (kind, owner, part, spend, adjust, total, period_start)
             SELECT '{kind}', {column}, '', CAST(SUM(spend) AS BIGINT), 0, CAST(SUM(spend) AS BIGINT), 0

@@ -45,7 +45,7 @@ pub async fn by_day(call: &Call) -> Result<Value, Error> {
     let key = scope::key(call, &call.query, "api_key")?;
     let mut days: BTreeMap<i64, Day> = period.days().map(|day| (day, Day::default())).collect();
     for (kind, by, part) in questions(user.is_some(), key.is_some()) {
-        let filter = ReportFilter { keys: key.clone().map(|key| vec![key]), ..ReportFilter::of(kind) };
+        let filter = ReportFilter { keys: key.clone().map(|key| vec![key]), ..ReportFilter::spend_of(kind) };
         let filter = narrowed(filter, kind, user.as_ref(), key.as_ref()).days(period.from, period.to);
         let rows = call.manage.store().report(filter, vec![GroupBy::Day, by]).await.map_err(fail::store)?;
         for row in rows {

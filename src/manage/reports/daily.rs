@@ -1,7 +1,7 @@
 //! `/user|team|tag|customer|organization/daily/activity`: days with everything they come to, broken down.
 //!
-//! Pages are of days, the latest first, so that a day is never torn apart; sums in `metadata` are those of the
-//! page.
+//! Pages are of totals (what one owner spent on a day with one key on one model), the latest days first, so that a
+//! page is never more work than its size: a day may go on on the next one. Sums in `metadata` are those of the page.
 
 mod breakdown;
 
@@ -14,7 +14,7 @@ use crate::base::error::Error;
 use crate::domain::keys::{EndUser, Organization, User};
 use crate::domain::ledger::TotalKind;
 use crate::manage::period::Period;
-use crate::manage::{Call, rows, scope};
+use crate::manage::{Call, fail, rows, scope};
 use crate::store::{GroupBy, ReportFilter, ReportRow};
 pub(super) use breakdown::Names;
 use breakdown::Pile;
@@ -30,13 +30,13 @@ const PARTS: [GroupBy; 7] = [
     GroupBy::CallType,
 ];
 
-/// Days on a page when the query does not say.
-const USUAL: u32 = 366;
+/// Totals on a page when the query does not say.
+const USUAL: u32 = 50;
 
 /// How much of a period one answer shows.
 #[derive(Clone, Copy)]
 enum Shown {
-    /// A page of days.
+    /// A page of totals.
     Page,
     /// All of its days (`/aggregated`).
     All,
@@ -172,23 +172,24 @@ fn owned(call: &Call, kind: TotalKind, owners: Option<Vec<String>>) -> Result<Re
 
 async fn days(call: &Call, filter: ReportFilter, shown: Shown) -> Result<Value, Error> {
     let period = Period::must(&call.query)?;
-    let (page, size) = match shown {
-        Shown::Page => call.page("page_size", USUAL, 1_000)?,
-        Shown::All => (1, u32::MAX),
-    };
     let kind = filter.kind;
     let filter = ReportFilter { model: call.query.id("model")?.value(), ..filter };
-    // Which days there are is asked first, then only those of the page.
-    let all = totals(call, filter.clone().days(period.from, period.to), &[GroupBy::Day]).await?;
-    let pages = all.len().div_ceil(size as usize);
-    let skipped = (page as usize - 1).saturating_mul(size as usize);
-    let shown: Vec<i64> = all.iter().rev().skip(skipped).take(size as usize).map(|row| row.day).collect();
-    let rows = match (shown.last(), shown.first()) {
-        (Some(first), Some(last)) => totals(call, filter.days(*first, *last), &PARTS).await?,
-        _ => Vec::new(),
+    let filter = filter.days(period.from, period.to);
+    let (rows, page, pages) = match shown {
+        Shown::Page => {
+            let (page, size) = call.page("page_size", USUAL, 1_000)?;
+            let found = call.manage.store().report_page(filter, page, size).await.map_err(fail::store)?;
+            let pages = found.pages(size);
+            (found.rows, page, pages)
+        }
+        Shown::All => {
+            let rows = totals(call, filter, &PARTS).await?;
+            let pages = u64::from(!rows.is_empty());
+            (rows, 1, pages)
+        }
     };
     let names = names(call, kind, &rows).await?;
-    let mut by_day: BTreeMap<i64, Pile> = shown.iter().map(|day| (*day, Pile::default())).collect();
+    let mut by_day: BTreeMap<i64, Pile> = BTreeMap::new();
     let mut sums = crate::domain::ledger::Sums::default();
     for row in &rows {
         by_day.entry(row.day).or_default().add(row, kind);
@@ -198,7 +199,7 @@ async fn days(call: &Call, filter: ReportFilter, shown: Shown) -> Result<Value, 
     let mut metadata = breakdown::totals(&sums);
     metadata["page"] = page.into();
     metadata["total_pages"] = pages.into();
-    metadata["has_more"] = ((page as usize).saturating_mul(size as usize) < all.len()).into();
+    metadata["has_more"] = (u64::from(page) < pages).into();
     Ok(json!({"results": results, "metadata": metadata}))
 }
 

@@ -10,7 +10,7 @@ use crate::domain::ledger::{Sums, TotalKind};
 use crate::manage::period::{Period, date};
 use crate::manage::show::usd;
 use crate::manage::{Call, fail, scope};
-use crate::store::{GroupBy, ReportFilter, ReportRow};
+use crate::store::{GroupBy, Numbers, ReportFilter, ReportRow};
 
 /// What a day's bill of one owner is made of.
 const PARTS: [GroupBy; 4] = [GroupBy::Day, GroupBy::Owner, GroupBy::Key, GroupBy::Model];
@@ -28,7 +28,8 @@ pub async fn report(call: Call) -> Result<Value, Error> {
     let (team, customer) = (call.query.id("team_id")?.value(), call.query.id("customer_id")?.value());
     let of = |kind, owner: Option<String>| {
         let owners = owner.map(|owner| vec![owner]);
-        ReportFilter { owners, ..ReportFilter::of(kind) }.days(period.from, period.to)
+        ReportFilter { owners, numbers: Numbers::Costs, ..ReportFilter::of(kind) }
+            .days(period.from, period.to)
     };
     match (group_by.as_str(), user) {
         (_, Some(user)) => {

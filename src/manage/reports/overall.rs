@@ -22,7 +22,7 @@ const UNASSIGNED: &str = "Unassigned";
 /// 503.
 pub async fn spend(call: Call) -> Result<Value, Error> {
     let period = Period::usual(call.now_ms);
-    let filter = ReportFilter::of(TotalKind::All).days(period.from, period.to);
+    let filter = ReportFilter::spend_of(TotalKind::All).days(period.from, period.to);
     let sum: i64 = totals(&call, filter, &[GroupBy::Owner]).await?.iter().map(|r| r.sums.spend_nanos).sum();
     let budget = call.manage.settings().proxy_budget_nanos.unwrap_or_default();
     Ok(json!({"spend": usd(sum), "max_budget": usd(budget)}))
@@ -35,8 +35,8 @@ pub async fn spend(call: Call) -> Result<Value, Error> {
 pub async fn logs(call: Call) -> Result<Value, Error> {
     let period = Period::of(&call.query, call.now_ms)?;
     let filter = match scope::key(&call, &call.query, "api_key")? {
-        Some(key) => ReportFilter { owners: Some(vec![key]), ..ReportFilter::of(TotalKind::Key) },
-        None => ReportFilter::of(TotalKind::All),
+        Some(key) => ReportFilter { owners: Some(vec![key]), ..ReportFilter::spend_of(TotalKind::Key) },
+        None => ReportFilter::spend_of(TotalKind::All),
     };
     let rows = totals(&call, filter.days(period.from, period.to), &[GroupBy::Day]).await?;
     Ok(rows.iter().map(|row| json!({"date": date(row.day), "spend": usd(row.sums.spend_nanos)})).collect())
@@ -48,7 +48,7 @@ pub async fn logs(call: Call) -> Result<Value, Error> {
 /// 400 for dates; 503.
 pub async fn teams(call: Call) -> Result<Value, Error> {
     let period = Period::of(&call.query, call.now_ms)?;
-    let of = |kind| ReportFilter::of(kind).days(period.from, period.to);
+    let of = |kind| ReportFilter::spend_of(kind).days(period.from, period.to);
     let all = totals(&call, of(TotalKind::All), &[GroupBy::Day]).await?;
     let by_team = totals(&call, of(TotalKind::Team), &[GroupBy::Day, GroupBy::Owner]).await?;
     let ids: BTreeSet<&str> = by_team.iter().map(|row| row.owner.as_str()).collect();

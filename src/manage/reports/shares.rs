@@ -16,7 +16,7 @@ use crate::store::{GroupBy, ReportFilter};
 const USUAL: u32 = 100;
 
 fn dearest(kind: TotalKind, period: Period, top: u32) -> ReportFilter {
-    ReportFilter { top: Some(top), ..ReportFilter::of(kind) }.days(period.from, period.to)
+    ReportFilter { top: Some(top), ..ReportFilter::spend_of(kind) }.days(period.from, period.to)
 }
 
 /// `/global/spend/keys`: the dearest keys of the last 30 days.

@@ -53,13 +53,13 @@ pub async fn spend_per_tag(call: Call) -> Result<Value, Error> {
 /// # Errors
 /// 503.
 pub async fn all_tag_names(call: Call) -> Result<Value, Error> {
-    let rows = totals(&call, ReportFilter::of(TotalKind::Tag), &[GroupBy::Owner]).await?;
+    let rows = totals(&call, ReportFilter::spend_of(TotalKind::Tag), &[GroupBy::Owner]).await?;
     let names: Vec<&str> = rows.iter().map(|row| row.owner.as_str()).collect();
     Ok(json!({"tag_names": names}))
 }
 
 async fn of_all(call: &Call, period: Period) -> Result<Vec<(String, Sums)>, Error> {
-    let filter = ReportFilter { top: Some(u32::MAX), ..ReportFilter::of(TotalKind::Tag) };
+    let filter = ReportFilter { top: Some(u32::MAX), ..ReportFilter::spend_of(TotalKind::Tag) };
     let rows = totals(call, filter.days(period.from, period.to), &[GroupBy::Owner]).await?;
     Ok(rows.into_iter().map(|row| (row.owner, row.sums)).collect())
 }

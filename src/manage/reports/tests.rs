@@ -197,11 +197,12 @@ async fn days_are_broken_down() {
     let model = &latest["breakdown"]["models"]["openai/gpt-4o"];
     assert_eq!(model["api_key_breakdown"][&hash]["metadata"]["key_alias"], "hers");
     assert_eq!(latest["breakdown"]["endpoints"]["acompletion"]["metrics"]["spend"], json!(0.5));
-    let all = shown!(bench, "/user/daily/activity", user_days, json!({"page_size": 1}));
+    let all = shown!(bench, "/user/daily/activity", user_days, json!({"page_size": 3}));
     assert_eq!((&all["metadata"]["has_more"], &all["metadata"]["total_pages"]), (&json!(true), &json!(2)));
+    assert_eq!((all["results"].as_array().unwrap().len(), &all["metadata"]["total_spend"]), (1, &json!(1.5)));
     assert_eq!(all["results"][0]["metrics"]["failed_requests"], 1);
     assert_eq!(all["results"][0]["breakdown"]["api_keys"]["other"]["metadata"]["key_exists"], false);
-    let last = shown!(bench, "/user/daily/activity", user_days, json!({"page_size": 1, "page": 2}));
+    let last = shown!(bench, "/user/daily/activity", user_days, json!({"page_size": 3, "page": 2}));
     assert_eq!(
         (&last["results"][0]["date"], &last["metadata"]["has_more"]),
         (&json!("2026-11-20"), &json!(false))

@@ -3,13 +3,19 @@
 use super::{Case, DAY, HOUR, NOW, on_every_store, row};
 use crate::domain::keys::{Key, Limits, Window};
 use crate::domain::ledger::{AccountId, AccountKind, LedgerRow, Status, TotalKind, day_of};
-use crate::store::{GroupBy, LogFind, LogSort, ReportFilter, StoreErrorKind, Test, Value};
+use crate::store::{
+    GroupBy, LogFind, LogSort, Numbers, ReportFilter, ReportRow, StoreErrorKind, Test, Value,
+};
 
 on_every_store!(
     a_row_comes_back_as_it_was_written,
     logs_filter_sort_and_page,
+    a_search_without_an_index_ends_somewhere,
     reports_add_up_by_what_is_asked,
+    spend_of_days_agrees_with_the_totals,
+    totals_have_pages,
     an_audit_finds_nothing_until_somebody_interferes,
+    an_audit_looks_at_what_owners_spent_each_day,
     rows_leave_and_the_books_stay_even,
     budgets_of_single_models_have_periods,
 );
@@ -104,6 +110,94 @@ async fn reports_add_up_by_what_is_asked(case: Case) {
     assert!(store.report(nobody, vec![GroupBy::Day]).await.unwrap().is_empty());
 }
 
+async fn spend_of_days_agrees_with_the_totals(case: Case) {
+    use GroupBy::{Day, Owner};
+    let store = &case.store;
+    spending(&case).await;
+    let today = day_of(NOW);
+    let agrees = async || {
+        for kind in [TotalKind::All, TotalKind::Key, TotalKind::User, TotalKind::Tag, TotalKind::EndUser] {
+            for by in [vec![], vec![Owner], vec![Day], vec![Day, Owner]] {
+                for top in [None, Some(2)] {
+                    let filter = ReportFilter { top, ..ReportFilter::of(kind) }.days(today + 1, today + 9);
+                    let spend = ReportFilter { numbers: Numbers::Spend, ..filter.clone() };
+                    let all = store.report(filter, by.clone()).await.unwrap();
+                    let few = store.report(spend, by.clone()).await.unwrap();
+                    let told = |row: &ReportRow| {
+                        (row.day, row.owner.clone(), row.sums.spend_nanos, row.sums.requests)
+                    };
+                    assert!(!all.is_empty());
+                    assert_eq!(
+                        all.iter().map(told).collect::<Vec<_>>(),
+                        few.iter().map(told).collect::<Vec<_>>()
+                    );
+                    assert!(few.iter().all(|row| row.sums.prompt_tokens == 0));
+                }
+            }
+        }
+    };
+    agrees().await;
+    // A program that keeps no days writes to one of them, and to one that is not there yet.
+    let interfere = case.store.write(move |session| {
+        let sql = "UPDATE stagedoor_totals SET spend = spend + 7, requests = requests + 1 WHERE day = $1";
+        session.execute(sql, &[(today + 2).into()])?;
+        session.execute("DELETE FROM stagedoor_daily WHERE day = $1", &[(today + 3).into()])
+    });
+    interfere.await.unwrap();
+    agrees().await;
+}
+
+async fn totals_have_pages(case: Case) {
+    let store = &case.store;
+    let rows = (0..5).map(|n| row(&format!("h{}", n % 2), NOW + n / 2 * DAY, 10 + n)).collect();
+    store.append(rows).await.unwrap();
+    let mut seen = Vec::new();
+    for page in 1..=4 {
+        let found = store.report_page(ReportFilter::of(TotalKind::User), page, 2).await.unwrap();
+        assert_eq!((found.total, found.pages(2)), (5, 3));
+        seen.extend(found.rows.iter().map(|row| (row.day - day_of(NOW), row.sums.spend_nanos)));
+    }
+    assert_eq!(seen, [(2, 14), (1, 13), (1, 12), (0, 11), (0, 10)]);
+    let of_key = ReportFilter { keys: Some(vec!["h1".into()]), ..ReportFilter::of(TotalKind::User) };
+    let found = store.report_page(of_key.days(day_of(NOW) + 1, day_of(NOW) + 2), 1, 50).await.unwrap();
+    assert_eq!((found.total, found.rows[0].sums.total_tokens()), (1, 15));
+}
+
+async fn a_search_without_an_index_ends_somewhere(case: Case) {
+    let store = &case.store;
+    let row = |n: i64| row(if n < 11_000 { "h1" } else { "h2" }, NOW + n * 1_000, n);
+    for start in (0..22_000).step_by(2_000) {
+        store.append((start..start + 2_000).map(row).collect()).await.unwrap();
+    }
+    let found = async |tests: Vec<Test>, sort_by, ascending| {
+        let find = LogFind { tests, sort_by, ascending, size: 1, ..LogFind::default() };
+        let page = store.logs(find).await.unwrap();
+        (page.rows.first().map(|row| row.spend_nanos), page.total, page.capped)
+    };
+    let cheap = || vec![Test::UpTo("spend", 2_500)];
+    // The latest 20 000 rows, or the earliest.
+    assert_eq!(found(cheap(), LogSort::Start, false).await, (Some(2_500), 501, true));
+    assert_eq!(found(cheap(), LogSort::Start, true).await, (Some(0), 2_501, true));
+    assert_eq!(found(vec![], LogSort::Spend, true).await, (Some(2_000), 10_000, true));
+    let with_key = |mut tests: Vec<Test>| {
+        tests.push(Test::Is("key_hash", Value::from("h1")));
+        tests
+    };
+    // The latest 10 000 of the key.
+    assert_eq!(found(with_key(cheap()), LogSort::Start, false).await, (Some(2_500), 1_501, true));
+    assert_eq!(found(with_key(vec![]), LogSort::Spend, true).await, (Some(1_000), 10_000, true));
+    // Within a period there are fewer.
+    let find = LogFind {
+        from_ms: Some(NOW),
+        until_ms: Some(NOW + 3_000_000),
+        tests: cheap(),
+        size: 1,
+        ..LogFind::default()
+    };
+    let page = store.logs(find).await.unwrap();
+    assert_eq!((page.rows[0].spend_nanos, page.total, page.capped), (2_500, 2_501, false));
+}
+
 async fn spending(case: &Case) {
     let limits = Limits { budget_duration: Some("1d".into()), ..Limits::default() };
     let budget_limits = vec![Window { budget_duration: "7d".into(), max_budget_nanos: 1 }];
@@ -139,6 +233,19 @@ async fn an_audit_finds_nothing_until_somebody_interferes(case: Case) {
     let found: Vec<_> = found.iter().map(|f| (f.of.as_str(), f.what, f.kept - f.counted)).collect();
     let today = format!("day {}", day_of(NOW));
     assert_eq!(found, [(today.as_str(), "requests", 2), ("team t1", "total", 1)]);
+}
+
+async fn an_audit_looks_at_what_owners_spent_each_day(case: Case) {
+    spending(&case).await;
+    let interfere = case.store.write(|session| {
+        let sql =
+            "UPDATE stagedoor_daily SET spend = spend - 1 WHERE kind = 'tag' AND owner = 't1' AND day = $1";
+        session.execute(sql, &[day_of(NOW).into()])
+    });
+    assert_eq!(interfere.await.unwrap(), 1);
+    let (_, found) = case.store.audit().await.unwrap();
+    let found: Vec<_> = found.iter().map(|f| (f.of.as_str(), f.what, f.kept - f.counted)).collect();
+    assert_eq!(found, [(format!("day {} tag t1", day_of(NOW)).as_str(), "spend", -1)]);
 }
 
 async fn rows_leave_and_the_books_stay_even(case: Case) {
