@@ -62,7 +62,7 @@ pub enum Numbers {
     /// All of them.
     #[default]
     All,
-    /// Spend, input and output tokens, requests.
+    /// Spend, input and output tokens, requests, and how many of them the response cache answered.
     Costs,
     /// Spend and requests. Over everybody's days they come from a table of their own, with a row for each owner and
     /// day.
@@ -74,7 +74,7 @@ impl Numbers {
     fn places(self) -> &'static [usize] {
         match self {
             Numbers::All => &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-            Numbers::Costs => &[0, 1, 2, 6],
+            Numbers::Costs => &[0, 1, 2, 6, 9],
             Numbers::Spend => &[0, 6],
         }
     }

@@ -10,7 +10,7 @@ use crate::base::error::Error;
 use crate::domain::ledger::{Sums, TotalKind};
 use crate::manage::period::{Period, short_date};
 use crate::manage::{Call, fail, scope};
-use crate::store::{GroupBy, LogFind, ReportFilter, ReportRow, Test};
+use crate::store::{GroupBy, LogFind, Numbers, ReportFilter, ReportRow, Test};
 
 /// What tells calls apart that the response cache answers.
 const CALLS: [&str; 3] = ["key_hash", "call_type", "model"];
@@ -21,6 +21,7 @@ fn filter(call: &Call) -> Result<ReportFilter, Error> {
         Some(user) => ReportFilter { owners: Some(vec![user]), ..ReportFilter::of(TotalKind::User) },
         None => ReportFilter::of(TotalKind::All),
     };
+    let filter = ReportFilter { numbers: Numbers::Costs, ..filter };
     Ok(filter.days(period.from, period.to))
 }
 
@@ -81,6 +82,7 @@ pub async fn cache_hits(call: Call) -> Result<Value, Error> {
         None => (ReportFilter::of(TotalKind::Key), GroupBy::Owner),
     };
     let parts = [key, GroupBy::CallType, GroupBy::Model];
+    let filter = ReportFilter { numbers: Numbers::Costs, ..filter };
     let rows = totals(&call, filter.days(period.from, period.to), &parts).await?;
     let named = |row: &ReportRow| {
         let key = if key == GroupBy::Key { &row.key_hash } else { &row.owner };
