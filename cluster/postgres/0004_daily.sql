@@ -1,3 +1,6 @@
+-- Over a large ledger this takes minutes.
+SET LOCAL statement_timeout = 0;
+
 -- What each owner spent on each day: the totals, not told apart by key, model or call. Reports over everybody read
 -- this. A day on which `all` is less here than in the totals was written to by a program that did not know this
 -- table: then the totals count.
@@ -9,8 +12,6 @@ CREATE TABLE stagedoor_daily (
     requests BIGINT NOT NULL,
     PRIMARY KEY (kind, day, owner)
 );
--- Until the end of this script nobody adds to the totals.
-LOCK TABLE stagedoor_totals IN SHARE ROW EXCLUSIVE MODE;
 INSERT INTO stagedoor_daily (kind, day, owner, spend, requests)
     SELECT kind, day, owner, CAST(SUM(spend) AS BIGINT), CAST(SUM(requests) AS BIGINT)
     FROM stagedoor_totals GROUP BY kind, day, owner;

@@ -4,6 +4,7 @@
 use std::error::Error as _;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use deadpool_postgres::Object;
@@ -22,11 +23,17 @@ pub(super) struct PostgresSession {
     deadline: Instant,
     in_transaction: bool,
     in_the_way: bool,
+    /// Whether the next transaction may take as long as [`UPGRADE`] once it has begun.
+    upgrading: bool,
 }
+
+/// How long it may take to bring a database up to date: indexes over a large ledger take minutes.
+const UPGRADE: Duration = Duration::from_secs(3_600);
 
 impl PostgresSession {
     pub fn new(client: Client, handle: Handle, deadline: Instant) -> Self {
-        PostgresSession { client: Some(client), handle, deadline, in_transaction: false, in_the_way: false }
+        let client = Some(client);
+        PostgresSession { client, handle, deadline, in_transaction: false, in_the_way: false, upgrading: false }
     }
 
     /// Whether the last failure was another transaction's doing (a deadlock, a serialization failure).
@@ -39,7 +46,11 @@ impl PostgresSession {
         if ready.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.transaction(Access::Write, &|session| migrate::run(session))?;
+        let deadline = self.deadline;
+        self.upgrading = true;
+        let done = self.transaction(Access::Write, &|session| migrate::run(session));
+        (self.upgrading, self.deadline) = (false, deadline);
+        done?;
         ready.store(true, Ordering::Release);
         Ok(())
     }
@@ -60,6 +71,10 @@ impl PostgresSession {
         };
         self.in_transaction = true;
         self.script(begin)?;
+        // Only now: who waits for another one's upgrade gives up when its own time is over.
+        if self.upgrading {
+            self.deadline = Instant::now() + UPGRADE;
+        }
         let result = job(self).and_then(|value| self.script("COMMIT").map(|()| value));
         if result.is_err() && self.client.is_some() {
             let in_the_way = self.in_the_way;
