@@ -160,7 +160,7 @@ fn compare_owners(session: &mut dyn Session, found: &mut Vec<Difference>) -> Res
                    CAST(SUM(counted) AS BIGINT), CAST(SUM(counted_requests) AS BIGINT) FROM
                    (SELECT day, kind, owner, spend, requests, 0 AS counted, 0 AS counted_requests
                     FROM stagedoor_daily
-                    UNION ALL SELECT day, kind, owner, 0, 0, spend, requests FROM stagedoor_totals) AS both
+                    UNION ALL SELECT day, kind, owner, 0, 0, spend, requests FROM stagedoor_totals) AS kept
                GROUP BY day, kind, owner
                HAVING SUM(spend) <> SUM(counted) OR SUM(requests) <> SUM(counted_requests)";
     for row in session.query(sql, &[])? {
