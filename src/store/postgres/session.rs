@@ -33,7 +33,14 @@ const UPGRADE: Duration = Duration::from_secs(3_600);
 impl PostgresSession {
     pub fn new(client: Client, handle: Handle, deadline: Instant) -> Self {
         let client = Some(client);
-        PostgresSession { client, handle, deadline, in_transaction: false, in_the_way: false, upgrading: false }
+        PostgresSession {
+            client,
+            handle,
+            deadline,
+            in_transaction: false,
+            in_the_way: false,
+            upgrading: false,
+        }
     }
 
     /// Whether the last failure was another transaction's doing (a deadlock, a serialization failure).
