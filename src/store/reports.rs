@@ -5,7 +5,7 @@ use super::session::{Access, Session};
 use super::{Store, StoreError, Value, daily};
 use crate::domain::ledger::{Sums, TotalKind};
 
-/// Rows of one answer at most.
+/// Rows of one answer at most. A report that has more is refused: a bill that is cut would be a wrong one.
 const LARGEST: u32 = 100_000;
 
 /// What totals are told apart by.
@@ -176,8 +176,18 @@ impl Store {
     /// Totals of the days, added up over everything that they are not told apart by.
     ///
     /// # Errors
-    /// When the database is not there.
+    /// `Invalid` when it has more than a hundred thousand lines; when the database is not there.
     pub async fn report(&self, filter: ReportFilter, by: Vec<GroupBy>) -> Result<Vec<ReportRow>, StoreError> {
+        self.report_within(filter, by, LARGEST).await
+    }
+
+    /// [`Store::report`] with so many lines at most.
+    pub(super) async fn report_within(
+        &self,
+        filter: ReportFilter,
+        by: Vec<GroupBy>,
+        most: u32,
+    ) -> Result<Vec<ReportRow>, StoreError> {
         let daily = filter.is_daily(&by);
         // What is missing in one table and what is read from the other must be of one moment.
         let access = if daily { Access::Snapshot } else { Access::Read };
@@ -189,7 +199,7 @@ impl Store {
             } else {
                 "stagedoor_totals".to_string()
             };
-            grouped(session, &filter, &by, &table, clause)
+            grouped(session, &filter, &by, &table, clause, most)
         })
         .await
     }
@@ -214,6 +224,7 @@ fn grouped(
     by: &[GroupBy],
     table: &str,
     mut clause: Clause,
+    most: u32,
 ) -> Result<Vec<ReportRow>, StoreError> {
     let tests = clause.joined(&filter.tests(), " AND ", "1 = 1", &|name| Ok(name.to_string()))?;
     let columns: Vec<&str> = by.iter().map(|by| by.column()).collect();
@@ -226,10 +237,14 @@ fn grouped(
     }
     let group = if columns.is_empty() { String::new() } else { format!("GROUP BY {}", columns.join(", ")) };
     let order = if order.is_empty() { order } else { format!("ORDER BY {order}") };
-    let limit = clause.place(i64::from(filter.top.unwrap_or(LARGEST).min(LARGEST)).into());
+    let limit = clause.place(i64::from(filter.top.map_or(most + 1, |top| top.min(most))).into());
     let selected = selected.join(", ");
     let sql = format!("SELECT {selected} FROM {table} WHERE {tests} {group} {order} LIMIT {limit}");
     let rows = session.query(&sql, &clause.parameters)?;
+    if rows.len() > most as usize {
+        let message = format!("The report has more than {most} lines: ask for fewer days or fewer owners.");
+        return Err(StoreError::invalid(message));
+    }
     Ok(rows.iter().map(|row| told_apart(row, by, filter.numbers)).collect())
 }
 

@@ -14,6 +14,7 @@ on_every_store!(
     reports_add_up_by_what_is_asked,
     spend_of_days_agrees_with_the_totals,
     totals_have_pages,
+    a_report_is_whole_or_refused,
     an_audit_finds_nothing_until_somebody_interferes,
     an_audit_looks_at_what_owners_spent_each_day,
     rows_leave_and_the_books_stay_even,
@@ -161,6 +162,16 @@ async fn totals_have_pages(case: Case) {
     let of_key = ReportFilter { keys: Some(vec!["h1".into()]), ..ReportFilter::of(TotalKind::User) };
     let found = store.report_page(of_key.days(day_of(NOW) + 1, day_of(NOW) + 2), 1, 50).await.unwrap();
     assert_eq!((found.total, found.rows[0].sums.total_tokens()), (1, 15));
+}
+
+async fn a_report_is_whole_or_refused(case: Case) {
+    case.store.append(vec![row("h1", NOW, 7), row("h2", NOW, 5)]).await.unwrap();
+    let keys = |most| case.store.report_within(ReportFilter::of(TotalKind::Key), vec![GroupBy::Owner], most);
+    assert_eq!(keys(2).await.unwrap().len(), 2);
+    assert_eq!(keys(1).await.unwrap_err().kind, StoreErrorKind::Invalid);
+    let dearest = ReportFilter { top: Some(1), ..ReportFilter::of(TotalKind::Key) };
+    let dearest = case.store.report_within(dearest, vec![GroupBy::Owner], 1).await.unwrap();
+    assert_eq!(dearest.iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["h1"]);
 }
 
 async fn a_search_without_an_index_ends_somewhere(case: Case) {
