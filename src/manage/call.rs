@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::body::Body;
-use super::{Caller, Manage};
+use super::{Caller, Manage, fail};
 use crate::base::error::Error;
 
 /// What an operation is called with.
@@ -45,10 +45,34 @@ impl Call {
         let page = self.query.count("page")?.unwrap_or(1);
         let size = self.query.count(size_name)?.unwrap_or(i64::from(size));
         let within = |value: i64, most: u32, name: &'static str| {
-            u32::try_from(value).ok().filter(|value| (1..=most).contains(value)).ok_or_else(|| {
-                super::fail::wrong_type(name, format!("`{name}` must be a number from 1 to {most}."))
-            })
+            u32::try_from(value)
+                .ok()
+                .filter(|value| (1..=most).contains(value))
+                .ok_or_else(|| fail::wrong_type(name, format!("`{name}` must be a number from 1 to {most}.")))
         };
         Ok((within(page, u32::MAX, "page")?, within(size, largest, size_name)?))
+    }
+
+    /// The order asked for: the column that `sort_by` means (by default when a row was made), and whether the largest
+    /// come first. `columns` are the names that callers know and what they are called in the store.
+    ///
+    /// # Errors
+    /// 400 for a column or an order that does not exist.
+    pub fn order(&self, columns: &[(&str, &'static str)]) -> Result<(&'static str, bool), Error> {
+        let column = match self.query.id("sort_by")?.value() {
+            None => "created_ms",
+            Some(name) => {
+                columns.iter().find(|(own, _)| *own == name).map(|(_, column)| *column).ok_or_else(|| {
+                    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+                    fail::invalid("sort_by", format!("`sort_by` must be one of {}.", names.join(", ")))
+                })?
+            }
+        };
+        let descending = match self.query.id("sort_order")?.value().as_deref() {
+            None | Some("desc") => true,
+            Some("asc") => false,
+            Some(_) => return Err(fail::invalid("sort_order", "`sort_order` must be asc or desc.")),
+        };
+        Ok((column, descending))
     }
 }

@@ -149,10 +149,9 @@ pub(super) fn account(row: &Row, place: usize) -> Account {
     }
 }
 
-fn names(ids: &[AccountId]) -> Vec<Value> {
-    let names =
-        ids.iter().flat_map(|id| [id.kind.as_str().into(), Value::from(&id.owner), (&id.part).into()]);
-    names.collect()
+/// The three columns that name an account: the inverse of [`account_id`].
+pub(super) fn names(id: &AccountId) -> [Value; 3] {
+    [id.kind.as_str().into(), Value::from(&id.owner), Value::from(&id.part)]
 }
 
 /// Those of the accounts that exist.
@@ -167,7 +166,7 @@ pub(super) fn load(
             "SELECT kind, owner, part, {COLUMNS} FROM stagedoor_accounts
              WHERE (kind, owner, part) IN (VALUES {wanted})"
         );
-        let rows = session.query(&sql, &names(piece))?;
+        let rows = session.query(&sql, &piece.iter().flat_map(names).collect::<Vec<_>>())?;
         found.extend(rows.iter().filter_map(|row| Some((account_id(row, 0)?, account(row, 3)))));
     }
     Ok(found)
@@ -249,7 +248,7 @@ pub(super) fn set_windows(
     for known in windows(session, kind, &[owner])? {
         if !lengths.contains(&known.part.as_str()) {
             let sql = "DELETE FROM stagedoor_accounts WHERE kind = $1 AND owner = $2 AND part = $3";
-            session.execute(sql, &names(&[known]))?;
+            session.execute(sql, &names(&known))?;
         }
     }
     for length in lengths {

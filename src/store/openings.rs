@@ -89,10 +89,6 @@ pub(super) fn everybody() -> AccountId {
     AccountId::new(AccountKind::Global, "")
 }
 
-fn names(id: &AccountId) -> [Value; 3] {
-    [id.kind.as_str().into(), Value::from(&id.owner), Value::from(&id.part)]
-}
-
 /// What these brought along, those that brought nothing left out.
 pub(super) fn load(
     session: &mut dyn Session,
@@ -105,7 +101,7 @@ pub(super) fn load(
              WHERE (kind, owner, part) IN (VALUES {})",
             tuples(piece.len(), 3)
         );
-        let parameters: Vec<Value> = piece.iter().flat_map(names).collect();
+        let parameters: Vec<Value> = piece.iter().flat_map(accounts::names).collect();
         for row in session.query(&sql, &parameters)? {
             let opening = Opening { spend: row.int(3), total: row.int(4), as_of_ms: row.int(5) };
             found.extend(accounts::account_id(&row, 0).map(|id| (id, opening)));
@@ -129,7 +125,7 @@ pub(super) fn save(
         );
         let values = piece.iter().flat_map(|(id, opening)| {
             let numbers = [opening.spend, opening.total, opening.as_of_ms].map(Value::from);
-            names(id).into_iter().chain(numbers)
+            accounts::names(id).into_iter().chain(numbers)
         });
         session.execute(&sql, &values.collect::<Vec<_>>())?;
     }

@@ -136,10 +136,6 @@ fn fold(session: &mut dyn Session, rows: &[LedgerRow]) -> Result<(), StoreError>
     save(session, &folded)
 }
 
-fn names(id: &AccountId) -> [Value; 3] {
-    [id.kind.as_str().into(), Value::from(&id.owner), Value::from(&id.part)]
-}
-
 /// What has left for these accounts.
 pub(super) fn load(
     session: &mut dyn Session,
@@ -152,7 +148,7 @@ pub(super) fn load(
              WHERE (kind, owner, part) IN (VALUES {})",
             tuples(piece.len(), 3)
         );
-        let parameters: Vec<Value> = piece.iter().flat_map(names).collect();
+        let parameters: Vec<Value> = piece.iter().flat_map(accounts::names).collect();
         for row in session.query(&sql, &parameters)? {
             let folded = Folded { total: row.int(3), spend: row.int(4), period_start: row.int(5) };
             found.extend(accounts::account_id(&row, 0).map(|id| (id, folded)));
@@ -172,7 +168,7 @@ fn save(session: &mut dyn Session, folded: &BTreeMap<AccountId, Folded>) -> Resu
         );
         let values = piece.iter().flat_map(|(id, folded)| {
             let numbers = [folded.total, folded.spend, folded.period_start].map(Value::from);
-            names(id).into_iter().chain(numbers)
+            accounts::names(id).into_iter().chain(numbers)
         });
         session.execute(&sql, &values.collect::<Vec<_>>())?;
     }

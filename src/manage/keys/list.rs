@@ -53,7 +53,7 @@ pub async fn list(call: Call) -> Result<Value, Error> {
 }
 
 async fn kept(call: &Call, tests: Vec<Test>, page: u32, size: u32) -> Result<Page<Key>, Error> {
-    let (sort_by, descending) = sorting(call)?;
+    let (sort_by, descending) = call.order(&SORTS)?;
     let find = Find { tests, sort_by, descending, page, size };
     call.manage.store().find::<Key>(find).await.map_err(fail::store)
 }
@@ -66,31 +66,6 @@ async fn gone(call: &Call, page: u32, size: u32) -> Result<Page<Key>, Error> {
     let page = call.manage.store().deleted_keys(tests, page, size).await.map_err(fail::store)?;
     let rows = page.rows.into_iter().map(|gone| gone.key).collect();
     Ok(Page { rows, total: page.total, capped: page.capped })
-}
-
-fn sorting(call: &Call) -> Result<(&'static str, bool), Error> {
-    let column = match call.query.id("sort_by")?.value() {
-        None => "created_ms",
-        Some(name) => {
-            SORTS.iter().find(|(own, _)| *own == name).map(|(_, column)| *column).ok_or_else(|| {
-                let names: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
-                fail::invalid("sort_by", format!("`sort_by` must be one of {}.", names.join(", ")))
-            })?
-        }
-    };
-    Ok((column, descending(call)?))
-}
-
-/// Whether the largest come first.
-///
-/// # Errors
-/// 400 for another order than `asc` and `desc`.
-pub fn descending(call: &Call) -> Result<bool, Error> {
-    match call.query.id("sort_order")?.value().as_deref() {
-        None | Some("desc") => Ok(true),
-        Some("asc") => Ok(false),
-        Some(_) => Err(fail::invalid("sort_order", "`sort_order` must be asc or desc.")),
-    }
 }
 
 fn exact(call: &Call, columns: &[&str]) -> Result<Vec<Test>, Error> {

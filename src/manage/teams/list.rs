@@ -6,7 +6,6 @@ use super::members_of;
 use crate::base::error::Error;
 use crate::domain::keys::{Key, Member, Team};
 use crate::manage::keys::access;
-use crate::manage::keys::list::descending;
 use crate::manage::{Call, fail, show};
 use crate::store::{Entity, Find, Test, Value as Column};
 
@@ -62,16 +61,8 @@ fn row(call: &Call, team: &Team, members: &[Member], keys: &[Key]) -> Value {
 /// As [`list`]; 400 and 422 for pages and orders that do not exist.
 pub async fn paged_list(call: Call) -> Result<Value, Error> {
     let (page, size) = call.page("page_size", 10, 100)?;
-    let sort_by = match call.query.id("sort_by")?.value() {
-        None => "created_ms",
-        Some(name) => {
-            SORTS.iter().find(|(own, _)| *own == name).map(|(_, column)| *column).ok_or_else(|| {
-                let names: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
-                fail::invalid("sort_by", format!("`sort_by` must be one of {}.", names.join(", ")))
-            })?
-        }
-    };
-    let find = Find { tests: tests(&call).await?, sort_by, descending: descending(&call)?, page, size };
+    let (sort_by, descending) = call.order(&SORTS)?;
+    let find = Find { tests: tests(&call).await?, sort_by, descending, page, size };
     let found = call.manage.store().find::<Team>(find).await.map_err(fail::store)?;
     let mut teams = Vec::new();
     for team in &found.rows {

@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::shown;
 use crate::base::error::Error;
 use crate::domain::keys::{Key, Member, OrgMember, User};
-use crate::manage::keys::list::descending;
 use crate::manage::{Call, fail};
 use crate::store::{Entity, Find, Test, Value as Column};
 
@@ -25,16 +24,8 @@ const SORTS: [(&str, &str); 6] = [
 /// 400 and 422 for filters that do not exist.
 pub async fn list(call: Call) -> Result<Value, Error> {
     let (page, size) = call.page("page_size", 25, 100)?;
-    let sort_by = match call.query.id("sort_by")?.value() {
-        None => "created_ms",
-        Some(name) => {
-            SORTS.iter().find(|(own, _)| *own == name).map(|(_, column)| *column).ok_or_else(|| {
-                let names: Vec<&str> = SORTS.iter().map(|(name, _)| *name).collect();
-                fail::invalid("sort_by", format!("`sort_by` must be one of {}.", names.join(", ")))
-            })?
-        }
-    };
-    let find = Find { tests: tests(&call).await?, sort_by, descending: descending(&call)?, page, size };
+    let (sort_by, descending) = call.order(&SORTS)?;
+    let find = Find { tests: tests(&call).await?, sort_by, descending, page, size };
     let found = call.manage.store().find::<User>(find).await.map_err(fail::store)?;
     let mut users = Vec::new();
     for user in &found.rows {
