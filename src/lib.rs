@@ -8,6 +8,7 @@ pub mod domain;
 pub mod gateway;
 pub mod http;
 pub mod manage;
+pub mod redis_link;
 pub mod spool;
 pub mod store;
 pub mod telemetry;

@@ -172,15 +172,9 @@ fn the_tutorials_first_config_loads() {
     let store = &config.governance.store;
     assert_eq!(store.database_url, Some(Secret::from("sqlite:///litellm.db")));
     assert_eq!(config.governance.spool.dir, Some(PathBuf::from("litellm.db-spool")));
-    let redis = config.governance.limits.redis.as_ref().unwrap();
-    assert_eq!((redis.host.as_deref(), redis.port), (Some("localhost"), 6379));
-    assert_eq!(config.settings.later["rate_limit_config"]["redis_port"], 6379);
-    assert_eq!(warnings(&report), Vec::<String>::new());
-    let info: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        info,
-        ["config.yaml: known and accepted, but without effect in this version: rate_limit_config"]
-    );
+    let redis = config.redis.as_ref().unwrap();
+    assert_eq!(redis.address.to_string(), "localhost:6379");
+    assert_eq!(report.problems, []);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use crate::config::{self, Config, Loaded, Report, Severity};
 use crate::gateway::caller::Identities;
 use crate::gateway::pipeline::Shared;
 use crate::gateway::reserve::{Draining, InFlight};
+use crate::redis_link::Link;
 use crate::telemetry::logging::{self, LogSettings};
 use crate::telemetry::{Metrics, names};
 use crate::upstream::tls;
@@ -99,6 +100,8 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
 
     let metrics = Metrics::new(config.settings.latency_buckets.as_deref())
         .map_err(|cause| StartError::System(cause.to_string()))?;
+    let redis = config.redis.as_ref().map(|settings| Link::start(settings, &metrics)).transpose();
+    let redis = redis.map_err(|cause| StartError::System(cause.to_string()))?;
     let control = Arbiter::new();
     let opener = models::opener(&config, &master);
     let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener };
@@ -119,6 +122,7 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
             .with_keys(directory, keys)
             .open_when_down(config.governance.store.open_when_down),
         governance,
+        redis,
         metrics: metrics.clone(),
         in_flight: InFlight::default(),
         draining: Draining::default(),

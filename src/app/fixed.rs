@@ -39,7 +39,7 @@ fn general(old: &Config, new: &Config) -> Compared {
         ("general_settings.global_max_rpm, _tpm, _parallel_requests", limits.global != new_limits.global),
         ("general_settings.max_parallel_requests", limits.key_parallel != new_limits.key_parallel),
         ("general_settings.token_rate_limit_type", limits.tokens != new_limits.tokens),
-        ("rate_limit_config", limits.redis != new_limits.redis),
+        ("the settings of Redis", old.redis != new.redis),
         (
             "litellm_params.default_api_key_rpm_limit, _tpm_limit",
             limits.key_by_group != new_limits.key_by_group,

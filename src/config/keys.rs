@@ -30,10 +30,10 @@ impl Keys {
 pub const TOP: Keys = Keys {
     now: &[
         "model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables",
-        "include", "credential_list", "fallback_mapping", "user_config",
+        "include", "credential_list", "fallback_mapping", "user_config", "rate_limit_config",
     ],
     later: &[
-        "rate_limit_config", "cache_settings", "logging", "guardrails", "callback_settings", "mcp_servers",
+        "cache_settings", "logging", "guardrails", "callback_settings", "mcp_servers",
         "mcp_tools", "vector_store_registry", "search_tools", "files_settings", "finetune_settings",
         "assistant_settings", "prompts", "agent_list", "policies", "policy_attachments",
         "default_team_settings",
@@ -176,10 +176,10 @@ pub const ROUTER: Keys = Keys {
         "content_policy_fallbacks", "fallback_on_client_errors", "model_group_alias", "retry_policy",
         "model_group_retry_policy", "allowed_fails", "allowed_fails_policy", "cooldown_time",
         "disable_cooldowns", "enable_pre_call_checks", "enable_tag_filtering", "tag_filtering_match_any",
-        "default_max_parallel_requests",
+        "default_max_parallel_requests", "redis_url", "redis_host", "redis_port", "redis_username",
+        "redis_password", "redis_db", "redis_ssl",
     ],
     later: &[
-        "redis_url", "redis_host", "redis_port", "redis_password", "redis_db", "redis_ssl",
         "optional_pre_call_checks", "tag_routing_prefix", "default_litellm_params", "cache_responses",
         "cache_kwargs", "caching_groups", "client_ttl", "provider_budget_config",
         "deployment_affinity_ttl_seconds", "model_group_affinity_config", "routing_groups",
@@ -207,15 +207,15 @@ pub const GENERAL: Keys = Keys {
         "maximum_spend_logs_retention_interval", "allowed_ips", "use_x_forwarded_for",
         "litellm_key_header_name", "spool_dir", "spool_fsync", "spool_fsync_interval", "spool_full",
         "disable_custom_api_keys", "disable_auto_add_proxy_admin_to_teams", "apply_user_budget_to_team_keys",
-        "proxy_config_reload_interval_seconds",
-        "store_prompts_in_spend_logs",
+        "proxy_config_reload_interval_seconds", "store_prompts_in_spend_logs", "coordination_redis",
+        "redis_url", "redis_host", "redis_port", "redis_username", "redis_password", "redis_db", "redis_ssl",
     ],
     later: &[
         "background_health_checks", "health_check_interval", "health_check_concurrency", "health_check_details",
         "use_shared_health_check", "enable_health_check_routing", "health_check_staleness_threshold",
         "health_check_ignore_transient_errors", "cancel_on_disconnect", "forward_llm_provider_auth_headers",
         "infer_model_from_keys", "max_in_flight_requests_per_worker", "max_queued_requests_per_worker",
-        "admission_queue_timeout_seconds", "fail_closed_rate_limit_enforcement", "coordination_redis",
+        "admission_queue_timeout_seconds", "fail_closed_rate_limit_enforcement",
         "pass_through_endpoints", "alerting_threshold", "drain_endpoint_token",
         "database_extra_connection_params", "database_type", "database_args", "disable_reset_budget",
         "disable_adding_master_key_hash_to_db", "disable_error_logs", "disable_prisma_schema_update",
@@ -230,8 +230,7 @@ pub const GENERAL: Keys = Keys {
         "embedding_model", "transcription_model", "spend_report_frequency", "block_robots",
         "disable_master_key_return", "auto_redirect_ui_login_to_sso", "supported_db_objects",
         "user_mcp_management_mode", "control_plane_url", "enable_public_model_hub", "allow_user_auth",
-        "cors_origins", "redis_host", "redis_port", "redis_password", "redis_url",
-        "use_redis_transaction_buffer", "disable_health_check_logging", "disable_budget_reservation",
+        "cors_origins", "use_redis_transaction_buffer", "disable_health_check_logging", "disable_budget_reservation",
         "fail_closed_budget_enforcement", "disable_spend_updates",
     ],
 };
@@ -250,7 +249,7 @@ pub const CLASSES: &[&str] = &[
     "NotFoundError",
 ];
 
-/// The keys of `cache_params` and `cache_settings`, whose feature comes later.
+/// The keys of `cache_params` and `cache_settings`: Redis' address is obeyed, the cache comes later.
 #[rustfmt::skip]
 pub const CACHE: &[&str] = &[
     "type", "host", "port", "password", "username", "url", "db", "ssl", "ttl", "namespace", "mode",
@@ -261,11 +260,22 @@ pub const CACHE: &[&str] = &[
     "s3_path", "s3_endpoint_url", "s3_aws_access_key_id", "s3_aws_secret_access_key", "disk_cache_dir",
     "gcs_bucket_name", "gcs_path_service_account", "gcs_path", "redis_flush_size", "default_in_memory_ttl",
     "default_in_redis_ttl", "max_size_in_memory", "flush_size", "socket_timeout",
+    "ssl_cert_reqs", "ssl_ca_certs", "ssl_check_hostname", "ssl_certfile", "ssl_keyfile",
 ];
 
-/// The keys of `rate_limit_config`, whose feature comes later.
-pub const RATE_LIMIT: &[&str] =
-    &["redis_host", "redis_port", "redis_password", "redis_url", "redis_db", "redis_ssl"];
+/// The keys of `rate_limit_config`.
+#[rustfmt::skip]
+pub const RATE_LIMIT: &[&str] = &[
+    "redis_host", "redis_port", "redis_username", "redis_password", "redis_url", "redis_db", "redis_ssl",
+];
+
+/// The keys of `coordination_redis`.
+#[rustfmt::skip]
+pub const COORDINATION: &[&str] = &[
+    "type", "url", "host", "port", "username", "password", "db", "ssl", "ssl_cert_reqs", "ssl_ca_certs",
+    "ssl_check_hostname", "ssl_certfile", "ssl_keyfile", "redis_startup_nodes", "sentinel_nodes", "service_name",
+    "sentinel_password", "namespace",
+];
 
 /// Whether a `litellm_params` or `model_info` key is one of the price list's.
 pub fn is_price(key: &str) -> bool {

@@ -7,6 +7,7 @@ mod grants;
 mod identity;
 mod limits;
 mod money;
+mod redis;
 mod store;
 mod users;
 
@@ -27,8 +28,9 @@ pub use alerts::{AlertSettings, AlertTarget};
 pub use governance::Governance;
 pub use grants::{GrantSettings, KeyRule};
 pub use identity::{IdentitySettings, UserHeader, UserKind};
-pub use limits::{LimitSettings, RedisSettings, TokenCount};
+pub use limits::{LimitSettings, TokenCount};
 pub use money::{MoneySettings, Prices, ProxyBudget};
+pub use redis::{RedisAddress, RedisChecks, RedisNode, RedisSettings, RedisTls};
 pub use store::{Retention, SpoolFsync, SpoolFull, SpoolSettings, StoreSettings};
 pub use users::ConfiguredUser;
 
@@ -47,6 +49,8 @@ pub struct Config {
     pub settings: Settings,
     /// Keys, users, limits, budgets, the ledger.
     pub governance: Governance,
+    /// What replicas share; `None`: this process is alone.
+    pub redis: Option<RedisSettings>,
     /// What models of the database are read with.
     pub basis: Basis,
     /// Every file that took part, for the watcher.

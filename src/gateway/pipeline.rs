@@ -36,6 +36,7 @@ use crate::actors::topology::{Current, Table};
 use crate::base::clock;
 use crate::base::error::Error;
 use crate::domain::ledger::new_id;
+use crate::redis_link::{Link, State};
 use crate::telemetry::Metrics;
 use crate::upstream::{Reply, Upstream};
 use crate::wire::endpoint::Endpoint;
@@ -49,6 +50,8 @@ pub struct Shared {
     pub identities: Identities,
     /// Limits and budgets.
     pub governance: Governance,
+    /// What replicas share; `None`: this process is alone.
+    pub redis: Option<Link>,
     /// The registry.
     pub metrics: Metrics,
     /// Requests under way in the process.
@@ -150,6 +153,11 @@ impl Gateway {
     /// Whether the process is shutting down.
     pub fn is_draining(&self) -> bool {
         self.shared.draining.is_on()
+    }
+
+    /// Whether the shared Redis can be used; `None`: there is none.
+    pub fn redis(&self) -> Option<State> {
+        self.shared.redis.as_ref().map(Link::state)
     }
 
     /// Waits until the deployments' actors have taken in what this worker has told them.

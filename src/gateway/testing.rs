@@ -149,6 +149,7 @@ impl Rig {
         let ground = Ground { control: Arbiter::current(), metrics: metrics.clone(), opener: None };
         let table = topology::build(None, Arc::new(config(yaml)), &ground);
         let shared = Shared {
+            redis: None,
             current: Arc::new(ArcSwap::from_pointee(table)),
             identities: Identities::new(Secret::from(KEY)),
             governance: Governance::new(

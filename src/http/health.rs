@@ -15,6 +15,7 @@ use crate::gateway::caller::Caller;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::probe;
 use crate::manage::Manage;
+use crate::redis_link::State;
 
 /// `GET /`: something answers here.
 pub async fn hello() -> HttpResponse {
@@ -34,7 +35,7 @@ pub async fn readiness(gateway: Data<Rc<Gateway>>, manage: Data<Manage>) -> Http
     if gateway.is_draining() {
         return HttpResponse::ServiceUnavailable().json(json!({"status": "shutting_down"}));
     }
-    HttpResponse::Ok().json(json!({"status": "healthy", "db": database(&manage)}))
+    HttpResponse::Ok().json(json!({"status": "healthy", "db": database(&manage), "redis": redis(&gateway)}))
 }
 
 /// The database in LiteLLM's words, and one more for trouble. `Not connected` is one that nobody has configured.
@@ -44,6 +45,16 @@ fn database(manage: &Manage) -> &'static str {
         Some(true) => "connected",
         Some(false) => "unavailable",
         None => "connecting",
+    }
+}
+
+/// The shared Redis in the same words. It is no reason to send traffic elsewhere either.
+fn redis(gateway: &Gateway) -> &'static str {
+    match gateway.redis() {
+        None => "Not connected",
+        Some(State::Up(_)) => "connected",
+        Some(State::Down) => "unavailable",
+        Some(State::Connecting) => "connecting",
     }
 }
 
@@ -62,6 +73,7 @@ pub async fn readiness_details(_: Admin, gateway: Data<Rc<Gateway>>, manage: Dat
     HttpResponse::Ok().json(json!({
         "status": if gateway.is_draining() { "shutting_down" } else { "healthy" },
         "db": database(&manage),
+        "redis": redis(&gateway),
         "version": env!("CARGO_PKG_VERSION"),
         "config_generation": table.generation,
         "deployments": table.members().len(),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{
+    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 
 use super::names;
 
@@ -22,8 +24,11 @@ impl Metrics {
     /// # Errors
     /// When `buckets` is empty.
     pub fn new(buckets: Option<&[f64]>) -> Result<Self, BuildError> {
-        let recorder =
-            PrometheusBuilder::new().set_buckets(buckets.unwrap_or(names::LATENCY_BUCKETS))?.build_recorder();
+        let near = Matcher::Full(names::REDIS_SECONDS.to_owned());
+        let recorder = PrometheusBuilder::new()
+            .set_buckets(buckets.unwrap_or(names::LATENCY_BUCKETS))?
+            .set_buckets_for_metric(near, names::NEAR_BUCKETS)?
+            .build_recorder();
         for (name, help) in names::HELP {
             let (name, help) = ((*name).into(), (*help).into());
             recorder.describe_counter(name, None, help);

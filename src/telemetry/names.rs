@@ -64,6 +64,12 @@ pub const ACTOR_RESTARTS: &str = "stagedoor_actor_restarts_total";
 pub const UNPRICED: &str = "stagedoor_unpriced_requests_total";
 /// Whether the database answered when it was looked at last.
 pub const DATABASE_UP: &str = "stagedoor_database_up";
+/// 1 while the shared Redis can be used, 0 while it cannot.
+pub const REDIS_UP: &str = "stagedoor_redis_up";
+/// Calls to the shared Redis, by result: `ok`, `refused`, `late`, `broken`, `down`.
+pub const REDIS_CALLS: &str = "stagedoor_redis_calls_total";
+/// Seconds that calls to the shared Redis took; those that were not sent because it is down are left out.
+pub const REDIS_SECONDS: &str = "stagedoor_redis_call_seconds";
 /// Configurations taken over, by result.
 pub const RELOADS: &str = "stagedoor_config_reloads_total";
 /// Alerts about budgets, by target and result.
@@ -139,6 +145,9 @@ pub const HELP: &[(&str, &str)] = &[
     (ACTOR_RESTARTS, "Actors restarted after a panic."),
     (UNPRICED, "Requests that consumed something without a price."),
     (DATABASE_UP, "1 while the database answers, 0 while it does not."),
+    (REDIS_UP, "1 while the shared Redis can be used, 0 while it cannot."),
+    (REDIS_CALLS, "Calls to the shared Redis, by result."),
+    (REDIS_SECONDS, "Seconds that calls to the shared Redis took."),
     (RELOADS, "Configurations taken over or refused."),
     (ALERTS, "Alerts about budgets that were sent, failed or were dropped."),
     (KEY_REMAINING, "What is left of a key's budget, dollars."),
@@ -161,6 +170,9 @@ pub const HELP: &[(&str, &str)] = &[
     (SPOOL_FAILING, "1 while the spool cannot be written."),
     (SPOOL_ROWS, "Ledger rows since the start: written, kept in memory, lost."),
 ];
+
+/// Buckets of calls inside the machine room, seconds.
+pub const NEAR_BUCKETS: &[f64] = &[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 
 /// LiteLLM's latency buckets, seconds.
 pub const LATENCY_BUCKETS: &[f64] =

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::base::secret::Secret;
 use crate::domain::limits::Limits;
 
 /// Limits of the whole gateway, and those that keys have by default.
@@ -18,8 +17,6 @@ pub struct LimitSettings {
     pub key_by_group: BTreeMap<Arc<str>, Limits>,
     /// `token_rate_limit_type`
     pub tokens: TokenCount,
-    /// `rate_limit_config`: the Redis that replicas are to share.
-    pub redis: Option<RedisSettings>,
 }
 
 /// Which tokens count for `tpm_limit`.
@@ -32,21 +29,4 @@ pub enum TokenCount {
     Input,
     /// Those of the answer.
     Output,
-}
-
-/// Where a Redis is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RedisSettings {
-    /// `redis_url`, over all of the following.
-    pub url: Option<Secret>,
-    /// `redis_host`
-    pub host: Option<String>,
-    /// `redis_port` (6379 by default).
-    pub port: u16,
-    /// `redis_password`
-    pub password: Option<Secret>,
-    /// `redis_db`
-    pub db: Option<u32>,
-    /// `redis_ssl`
-    pub tls: bool,
 }

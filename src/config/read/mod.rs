@@ -5,4 +5,5 @@ pub mod general;
 pub mod governance;
 pub mod litellm;
 pub mod policies;
+pub mod redis;
 pub mod router;

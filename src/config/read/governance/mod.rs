@@ -9,7 +9,7 @@ mod money;
 mod prices;
 mod store;
 mod users;
-mod variables;
+pub mod variables;
 
 use std::path::PathBuf;
 
@@ -33,7 +33,7 @@ pub fn read(
         spool,
         identity: identity::read(context, general),
         grants: grants::read(litellm),
-        limits: limits::read(root, general),
+        limits: limits::read(general),
         money: money::read(context, litellm, files),
         alerts: alerts::read(context, general),
         users,

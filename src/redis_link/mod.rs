@@ -1,0 +1,21 @@
+//! The Redis (or Valkey) that replicas share: one connection for everything, which never makes a request wait.
+//!
+//! A [`Link`] is open or closed for calls. The first call that gets no answer in time, and the first connection that
+//! breaks, turn it off: from then on calls fail at once, while a thread of its own makes a new connection and tries it
+//! every quarter of a second ([`driver`]). Listeners are told of each change, so that they can make good what they
+//! have missed.
+
+pub mod connection;
+mod dial;
+mod driver;
+pub mod fault;
+mod meters;
+pub mod script;
+
+#[cfg(test)]
+mod tests;
+
+pub use connection::{Link, State};
+pub use fault::LinkError;
+pub use redis::{Cmd, Value, cmd};
+pub use script::Script;
