@@ -3,6 +3,7 @@
 pub mod alerter;
 pub mod cell;
 pub mod confirmed;
+pub mod coordinator;
 pub mod deployment;
 pub mod keeper;
 pub mod key_directory;

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 
 use super::confirmed::Confirmed;
+use super::coordinator::Commons;
 use super::keeper::DeathNotice;
 use super::spool_gauges::SpoolGauges;
 use crate::base::clock::unix_ms;
@@ -57,6 +58,8 @@ pub struct Duties {
     pub sync: Option<(Arc<Spool>, Duration)>,
     /// Where what waits is shown.
     pub gauges: SpoolGauges,
+    /// Who tells other replicas of what is stored.
+    pub commons: Option<Commons>,
 }
 
 impl Desk {
@@ -83,9 +86,14 @@ impl Desk {
             self.store(&batch, &mut confirmed).await?;
         }
         // Both or none: rows that are told of as stored do not come again.
+        let accounts: Vec<u128> = confirmed.accounts().collect();
         confirmed.tell(&self.0.budgets);
         let more = !batch.is_empty();
         reader.confirm(batch);
+        if let Some(commons) = &self.0.duties.commons {
+            commons.stored(accounts.into_iter());
+            commons.departed(reader.take_finished());
+        }
         self.0.budgets.expect_rows(reader.has_leftovers());
         Ok(more)
     }

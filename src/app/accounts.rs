@@ -59,6 +59,7 @@ pub fn governance(config: &Config, store: &Store) -> Governance {
         needs_end_user: settings.identity.needs_end_user,
         tokens: settings.limits.tokens,
         throttle: settings.money.throttle_share.map(Share::new),
+        refuses_alone: settings.limits.refuses_alone,
     });
     governance
 }
@@ -166,6 +167,7 @@ impl Ledger {
                 SpoolFsync::Never | SpoolFsync::Always => None,
             },
             gauges: SpoolGauges::new(Arc::clone(&spool), metrics),
+            commons: governance.commons.clone(),
         };
         let desk = Desk::new(reader, store.clone(), Arc::clone(governance.budgets()), duties);
         let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "spend_writer")]);
@@ -267,7 +269,13 @@ impl Carrier {
         let (scope, id) = (ScopeId::new(kind, name), AccountId::new(account, name).into());
         let purse = Purse { scope, id, max: None, soft: None };
         let governance = self.governance.clone();
-        self.control.spawn(async move { governance.reread(vec![purse]).await });
+        self.control.spawn(async move {
+            let key = purse.scope.key();
+            governance.reread(vec![purse]).await;
+            if let Some(commons) = &governance.commons {
+                commons.replace(key);
+            }
+        });
     }
 }
 

@@ -9,7 +9,8 @@ use arc_swap::ArcSwap;
 use super::accounts::{self, Carrier, Ledger};
 use super::cli::{Cli, Command};
 use super::{
-    audit, banner, generate_key, heartbeat, import_litellm, models, prices, remember, server, shutdown, watch,
+    audit, banner, coordination, generate_key, heartbeat, import_litellm, models, prices, remember, server,
+    shutdown, watch,
 };
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
@@ -97,13 +98,18 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
         return generate_key::run(&cli, &config, &master.key).await;
     }
     refuse_public_key(&cli, &master)?;
+    serve(&cli, config, &master).await
+}
 
+/// Makes the actors and the server, serves until somebody ends it, and takes all down in the opposite order.
+async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCode, StartError> {
+    coordination::share_names(&master.key);
     let metrics = Metrics::new(config.settings.latency_buckets.as_deref())
         .map_err(|cause| StartError::System(cause.to_string()))?;
     let redis = config.redis.as_ref().map(|settings| Link::start(settings, &metrics)).transpose();
     let redis = redis.map_err(|cause| StartError::System(cause.to_string()))?;
     let control = Arbiter::new();
-    let opener = models::opener(&config, &master);
+    let opener = models::opener(&config, master);
     let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener };
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
@@ -111,11 +117,14 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     let alerts = accounts::alerter(&current, &tls, &ground.control, &metrics);
     let store = remember::store(&config)?;
     let mut governance = accounts::governance(&config, &store);
+    let common = redis.clone().map(|link| (link, coordination::join(&mut governance)));
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
     let ledger = Ledger::open(&config, &store, &mut governance, &metrics)?;
+    let coordinator =
+        common.map(|common| coordination::start(common, &ledger, &governance, &ground.control, &metrics));
     let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
     let models = models::follow(&config, &store, &topology, &ground, &current);
-    let manage = remember::open(&config, store, &master, Arc::new(carrier), models);
+    let manage = remember::open(&config, store, master, Arc::new(carrier), models);
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone())
@@ -129,14 +138,18 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     };
     // Before it says that it listens: from then on signals and file changes must not be missed.
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;
-    watch::start(&cli, &config, topology, shared.clone());
-    let running = server::start(&cli, &shared, &manage, &ledger, &alerts, tls)?;
-    banner::say_started(&running, &config, &master, cli.config.as_deref());
+    watch::start(cli, &config, topology, shared.clone());
+    coordination::first_answer(&shared.governance).await;
+    let running = server::start(cli, &shared, &manage, &ledger, &alerts, tls)?;
+    banner::say_started(&running, &config, master, cli.config.as_deref());
     control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));
     control.spawn(upkeep(metrics));
     let code = shutdown::run_until_stopped(running, &shared, signals).await;
     accounts::last_alerts(&alerts).await;
     ledger.close().await;
+    if let Some(coordinator) = coordinator {
+        coordination::close(&coordinator).await;
+    }
     control.stop();
     Ok(code)
 }

@@ -41,6 +41,10 @@ fn general(old: &Config, new: &Config) -> Compared {
         ("general_settings.token_rate_limit_type", limits.tokens != new_limits.tokens),
         ("the settings of Redis", old.redis != new.redis),
         (
+            "general_settings.fail_closed_rate_limit_enforcement, fail_closed_budget_enforcement",
+            limits.refuses_alone != new_limits.refuses_alone,
+        ),
+        (
             "litellm_params.default_api_key_rpm_limit, _tpm_limit",
             limits.key_by_group != new_limits.key_by_group,
         ),

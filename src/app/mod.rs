@@ -5,6 +5,7 @@ pub mod audit;
 pub mod banner;
 pub mod boot;
 pub mod cli;
+mod coordination;
 pub mod fixed;
 pub mod generate_key;
 pub mod heartbeat;

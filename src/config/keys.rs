@@ -209,13 +209,14 @@ pub const GENERAL: Keys = Keys {
         "disable_custom_api_keys", "disable_auto_add_proxy_admin_to_teams", "apply_user_budget_to_team_keys",
         "proxy_config_reload_interval_seconds", "store_prompts_in_spend_logs", "coordination_redis",
         "redis_url", "redis_host", "redis_port", "redis_username", "redis_password", "redis_db", "redis_ssl",
+        "fail_closed_rate_limit_enforcement", "fail_closed_budget_enforcement",
     ],
     later: &[
         "background_health_checks", "health_check_interval", "health_check_concurrency", "health_check_details",
         "use_shared_health_check", "enable_health_check_routing", "health_check_staleness_threshold",
         "health_check_ignore_transient_errors", "cancel_on_disconnect", "forward_llm_provider_auth_headers",
         "infer_model_from_keys", "max_in_flight_requests_per_worker", "max_queued_requests_per_worker",
-        "admission_queue_timeout_seconds", "fail_closed_rate_limit_enforcement",
+        "admission_queue_timeout_seconds",
         "pass_through_endpoints", "alerting_threshold", "drain_endpoint_token",
         "database_extra_connection_params", "database_type", "database_args", "disable_reset_budget",
         "disable_adding_master_key_hash_to_db", "disable_error_logs", "disable_prisma_schema_update",
@@ -231,7 +232,7 @@ pub const GENERAL: Keys = Keys {
         "disable_master_key_return", "auto_redirect_ui_login_to_sso", "supported_db_objects",
         "user_mcp_management_mode", "control_plane_url", "enable_public_model_hub", "allow_user_auth",
         "cors_origins", "use_redis_transaction_buffer", "disable_health_check_logging", "disable_budget_reservation",
-        "fail_closed_budget_enforcement", "disable_spend_updates",
+        "disable_spend_updates",
     ],
 };
 

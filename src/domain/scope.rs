@@ -1,8 +1,10 @@
 //! Whom a limit or a budget is for: a key, its team, one model under one key, everybody.
 
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
-use std::sync::{Arc, LazyLock};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Arc, OnceLock};
+
+use siphasher::sip128::{Hasher128, SipHasher13};
 
 /// How many characters of a name an error message repeats.
 const LONGEST_SHOWN: usize = 64;
@@ -73,8 +75,9 @@ impl fmt::Display for ScopeKind {
 
 /// One thing that has limits or budgets, hashed once so that counters are found without looking at text.
 ///
-/// The hash is 128 bits under seeds that are drawn at start, so callers who choose their own names (end
-/// users, tags) cannot aim at somebody else's counter. It means nothing outside this process.
+/// The hash is 128 bits under a seed ([`seed`]), so callers who choose their own names (end users, tags) cannot aim
+/// at somebody else's counter. Replicas that share counters have the same seed; without one it is drawn at start, and
+/// the hash means nothing outside this process.
 #[derive(Clone)]
 pub struct ScopeId {
     key: u128,
@@ -85,12 +88,20 @@ pub struct ScopeId {
 impl ScopeId {
     /// A scope that one name identifies. A key is named by its hash, never by the key itself.
     pub fn new(kind: ScopeKind, name: &str) -> Self {
-        ScopeId { key: hashed(kind, &[name]), kind, shown: shown(kind, name, None) }
+        ScopeId {
+            key: hashed(&[kind.as_str().as_bytes(), name.as_bytes()]),
+            kind,
+            shown: shown(kind, name, None),
+        }
     }
 
     /// A scope that two names identify: `TeamMember` (team, user) or `ModelPerKey` (key hash, group).
     pub fn pair(kind: ScopeKind, owner: &str, part: &str) -> Self {
-        ScopeId { key: hashed(kind, &[owner, part]), kind, shown: shown(kind, owner, Some(part)) }
+        ScopeId {
+            key: hashed(&[kind.as_str().as_bytes(), owner.as_bytes(), part.as_bytes()]),
+            kind,
+            shown: shown(kind, owner, Some(part)),
+        }
     }
 
     /// The whole proxy.
@@ -101,10 +112,8 @@ impl ScopeId {
     /// The same scope seen through one of several budget windows (`1d`, `30d` ...), counted on its own.
     #[must_use]
     pub fn within(&self, window: &str) -> Self {
-        let mut key = Hashed::new();
-        key.write(&self.key.to_le_bytes());
-        window.hash(&mut key);
-        ScopeId { key: key.finish128(), kind: self.kind, shown: format!("{}/{window}", self.shown).into() }
+        let key = hashed(&[&self.key.to_le_bytes(), window.as_bytes()]);
+        ScopeId { key, kind: self.kind, shown: format!("{}/{window}", self.shown).into() }
     }
 
     /// Where its counters are.
@@ -137,39 +146,28 @@ impl PartialEq for ScopeId {
 
 impl Eq for ScopeId {}
 
-static SEEDS: LazyLock<[RandomState; 2]> = LazyLock::new(|| [RandomState::new(), RandomState::new()]);
+static SEED: OnceLock<[u64; 2]> = OnceLock::new();
 
-/// Two differently seeded 64-bit hashes side by side.
-struct Hashed([std::hash::DefaultHasher; 2]);
-
-impl Hashed {
-    fn new() -> Self {
-        let [first, second] = &*SEEDS;
-        Hashed([first.build_hasher(), second.build_hasher()])
-    }
-
-    fn finish128(&self) -> u128 {
-        let [first, second] = &self.0;
-        u128::from(first.finish()) << 64 | u128::from(second.finish())
-    }
+/// Sets the seed, before any scope is named; later calls change nothing. It must be secret.
+pub fn seed(bytes: [u8; 16]) {
+    let seed = u128::from_le_bytes(bytes);
+    // Somebody else was first: then all scopes have the other seed, which is what matters.
+    let _ = SEED.set([seed as u64, (seed >> 64) as u64]);
 }
 
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        let [first, _] = &self.0;
-        first.finish()
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0.iter_mut().for_each(|hasher| hasher.write(bytes));
-    }
+fn hasher() -> SipHasher13 {
+    let [first, second] = SEED.get_or_init(|| [0, 1].map(|part| RandomState::new().hash_one(part)));
+    SipHasher13::new_with_keys(*first, *second)
 }
 
-fn hashed(kind: ScopeKind, names: &[&str]) -> u128 {
-    let mut hasher = Hashed::new();
-    kind.hash(&mut hasher);
-    names.hash(&mut hasher);
-    hasher.finish128()
+/// The same on every replica, whatever it was built by and runs on: parts and their lengths, in order.
+fn hashed(parts: &[&[u8]]) -> u128 {
+    let mut hasher = hasher();
+    for part in parts {
+        hasher.write(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+        hasher.write(part);
+    }
+    hasher.finish128().as_u128()
 }
 
 fn shown(kind: ScopeKind, owner: &str, part: Option<&str>) -> Arc<str> {

@@ -12,6 +12,7 @@ use crate::actors::alerter::{Alerter, Tell};
 use crate::actors::keeper::Kept;
 use crate::base::clock::{self, unix_ms};
 use crate::base::money::Nanos;
+use crate::base::usage::Usage;
 use crate::config::model::TokenCount;
 use crate::domain::budget::Crossing;
 use crate::domain::ledger::AccountKind;
@@ -75,6 +76,16 @@ impl Books {
         }
     }
 
+    /// The tokens that limits count.
+    fn tokens(&self, usage: &Usage) -> u64 {
+        let input = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
+        match self.counted {
+            TokenCount::Total => input.saturating_add(usage.completion_tokens),
+            TokenCount::Input => input,
+            TokenCount::Output => usage.completion_tokens,
+        }
+    }
+
     fn close(&self, finished: &mut Finished, mut taken: Taken) -> Settled {
         let bill = bill(finished, taken.input_tokens);
         if bill.unpriced {
@@ -83,14 +94,8 @@ impl Books {
         let wanted = self.keeps_master || taken.caller.identity().grant.is_some();
         let spool = self.spool.as_ref().filter(|_| wanted);
         let kept = spool.is_none_or(|spool| spool.borrow_mut().keep(finished, &taken, &bill));
-        let usage = finished.usage.unwrap_or_default();
+        let tokens = self.tokens(&finished.usage.unwrap_or_default());
         if let Some(ticket) = taken.ticket.take() {
-            let input = usage.prompt_tokens.saturating_sub(usage.cached_tokens);
-            let tokens = match self.counted {
-                TokenCount::Total => input.saturating_add(usage.completion_tokens),
-                TokenCount::Input => input,
-                TokenCount::Output => usage.completion_tokens,
-            };
             ticket.finish(clock::now(), tokens);
         }
         let cost = bill.cost.map_or(Nanos::ZERO, |cost| cost.total);
@@ -103,6 +108,10 @@ impl Books {
             }
             let of_key = taken.purses.iter().position(|purse| purse.id.kind == AccountKind::Key);
             key_spend = of_key.and_then(|place| settlement.spent(place)).or(key_spend);
+        }
+        // Last: what it has cost is counted here before it is held no longer there.
+        if let Some(hold) = taken.hold.take() {
+            hold.finish(tokens);
         }
         let margin_share = finished.price().map_or(Nanos::ZERO, Price::margin_share);
         Settled { cost: bill.cost, margin_share, key_spend }

@@ -1,9 +1,10 @@
 //! What a request may take: its rates and its money, from everybody it belongs to, all or nothing.
 
+mod common;
 mod loading;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use smallvec::SmallVec;
 
@@ -15,12 +16,13 @@ use super::hop_rates;
 use super::named::{Named, Owners};
 use super::size::Size;
 use super::throttle::Share;
+use crate::actors::coordinator::{Commons, Hold};
 use crate::actors::key_directory::{Identity, OfModel, Purse};
 use crate::base::clock::{self, unix_ms};
 use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::config::model::TokenCount;
-use crate::domain::budget::{Account, Budgets, Charge, Exceeded, Refused, Why};
+use crate::domain::budget::{Account, Budgets, Charge, Cost, Exceeded, Refused, Why};
 use crate::domain::keys::reset::Calendar;
 use crate::domain::limits::{Limiter, Limits, Quota, Standing, Ticket};
 use crate::domain::routing::groups::Resolved;
@@ -41,6 +43,8 @@ pub struct Governance {
     limiter: Arc<Limiter>,
     budgets: Arc<Budgets>,
     store: Store,
+    /// The counters that all replicas have in common.
+    pub commons: Option<Commons>,
     /// End users and tags.
     pub named: Named,
     /// While it cannot be written, requests that would have to be recorded are refused.
@@ -68,6 +72,8 @@ pub struct Rules {
     pub tokens: TokenCount,
     /// What keys keep of their rates that go on slowly when their budget is gone.
     pub throttle: Option<Share>,
+    /// Refuse limited requests while the common counters do not answer.
+    pub refuses_alone: bool,
 }
 
 /// How one budget stands; what was spent is `None` where the database cannot say.
@@ -110,6 +116,8 @@ pub struct Taken {
     pub session: Option<Arc<str>>,
     /// Its tags.
     pub tags: Arc<[String]>,
+    /// What it holds of the common counters; given back after the rest.
+    pub hold: Option<Hold>,
 }
 
 impl Governance {
@@ -118,7 +126,8 @@ impl Governance {
         let (limiter, budgets) = (Limiter::new(clock::now()), Budgets::new(calendar));
         let (everybody, proxy, rules) = (None, None, Arc::default());
         let named = Named::new(store.clone());
-        Governance { limiter, budgets, store, named, everybody, proxy, rules, spool: None }
+        let (commons, spool) = (None, None);
+        Governance { limiter, budgets, commons, store, named, everybody, proxy, rules, spool }
     }
 
     /// The budget accounts, for those who store rows.
@@ -206,6 +215,7 @@ impl Governance {
             user: call.user.clone(),
             session: call.session.clone(),
             tags: Arc::clone(&call.options.tags),
+            hold: None,
         });
         if !quotas.is_empty() {
             let took = self.limiter.take(clock::now(), call.size.estimated_tokens(), &quotas);
@@ -217,17 +227,14 @@ impl Governance {
         if share.is_some() {
             Share::open(&mut purses);
         }
-        if !purses.is_empty() {
-            match Box::pin(self.hold(call, &call.resolved, &call.size, &purses)).await {
-                Ok(charge) => taken.charged(charge, purses),
-                Err(error) => {
-                    // A refused request consumes nothing of any limit.
-                    if let Some(ticket) = taken.ticket.take() {
-                        ticket.cancel();
-                    }
-                    return Err(error);
-                }
+        let rates = quotas.iter().map(|quota| (quota.scope, quota.limits));
+        let result = Box::pin(self.pay(call, (&call.resolved, &call.size), purses, rates, &mut taken)).await;
+        if let Err(error) = result {
+            // A refused request consumes nothing of any limit.
+            if let Some(ticket) = taken.ticket.take() {
+                ticket.cancel();
             }
+            return Err(error);
         }
         Ok(taken)
     }
@@ -249,12 +256,33 @@ impl Governance {
         // What is held for the group that failed must not be in the way of its successor.
         taken.charge = None;
         taken.purses = purses.clone();
-        if !purses.is_empty() {
-            taken.charged(self.hold(call, &hop.resolved, &hop.size, &purses).await?, purses);
-        }
+        let common = common::of_hop(taken.hold.take(), &rates);
+        let rates_in_common = common.iter().map(|(scope, limits)| (scope, *limits));
+        self.pay(call, (&hop.resolved, &hop.size), purses, rates_in_common, taken).await?;
         // Last, so that a request without money takes nothing of the group's limits.
         hop_rates::change(&self.limiter, &mut taken.ticket, &rates, hop.size.estimated_tokens())?;
         taken.input_tokens = hop.size.input_tokens;
+        Ok(())
+    }
+
+    /// Holds money, and then the same of the common counters.
+    async fn pay(
+        &self,
+        call: &Call,
+        (group, size): (&Resolved, &Size),
+        purses: SmallVec<[Purse; 4]>,
+        rates: impl Iterator<Item = (&ScopeId, Limits)>,
+        taken: &mut Taken,
+    ) -> Result<(), Error> {
+        let mut price = Cost::Free;
+        if !purses.is_empty() {
+            price = cost(&call.table, group, size)?;
+            taken.charged(self.hold(call, price, &purses).await?, purses);
+        }
+        if self.commons.is_some() {
+            let claim = common::claim(rates, &taken.purses, size.estimated_tokens(), price);
+            self.in_common(claim, fair_end(call), taken).await?;
+        }
         Ok(())
     }
 
@@ -293,16 +321,9 @@ impl Governance {
     }
 
     /// Holds money. Reservations of requests under way are waited for: they usually come back in part.
-    async fn hold(
-        &self,
-        call: &Call,
-        group: &Resolved,
-        size: &Size,
-        purses: &[Purse],
-    ) -> Result<Charge, Error> {
-        let cost = cost(&call.table, group, size)?;
+    async fn hold(&self, call: &Call, cost: Cost, purses: &[Purse]) -> Result<Charge, Error> {
         let accounts: SmallVec<[Account<'_>; 4]> = purses.iter().map(account).collect();
-        let end = clock::now() + call.options.first_byte_deadline.clip(FAIR_WAIT, clock::now());
+        let end = fair_end(call);
         let mut loads = 0;
         loop {
             match self.budgets.reserve(unix_ms(), cost, &accounts) {
@@ -331,6 +352,11 @@ impl Governance {
             status => error.with_status(status),
         }
     }
+}
+
+/// Until when a request waits for others to end.
+fn fair_end(call: &Call) -> Instant {
+    clock::now() + call.options.first_byte_deadline.clip(FAIR_WAIT, clock::now())
 }
 
 fn account(purse: &Purse) -> Account<'_> {

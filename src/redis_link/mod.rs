@@ -6,16 +6,19 @@
 //! have missed.
 
 pub mod connection;
+mod counters;
 mod dial;
 mod driver;
 pub mod fault;
 mod meters;
+pub mod reserve;
 pub mod script;
 
 #[cfg(test)]
 mod tests;
 
 pub use connection::{Link, State};
+pub use counters::{Counters, Lost};
 pub use fault::LinkError;
 pub use redis::{Cmd, Value, cmd};
 pub use script::Script;

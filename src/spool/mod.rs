@@ -166,6 +166,11 @@ impl Spool {
         Ok((spool, reader))
     }
 
+    /// What this incarnation is called; no other ever is.
+    pub fn incarnation(&self) -> &str {
+        &self.incarnation
+    }
+
     /// A worker's own end. Making it touches no file.
     pub fn appender(self: &Arc<Self>, worker: usize) -> Appender {
         let lane = Arc::new(Lane::new(self.settings.memory_bytes));

@@ -25,6 +25,8 @@ pub struct Reader {
     segments: BTreeMap<Place, Reading>,
     /// Dead incarnations and their locks, held until nothing of them is left.
     adopted: BTreeMap<String, File>,
+    /// Those of which nothing is left now.
+    finished: Vec<String>,
 }
 
 /// Rows to be stored; they come again until they are confirmed.
@@ -74,7 +76,7 @@ pub struct Backlog {
 
 impl Reader {
     pub(super) fn new(spool: Arc<Spool>) -> Self {
-        Reader { spool, segments: BTreeMap::new(), adopted: BTreeMap::new() }
+        Reader { spool, segments: BTreeMap::new(), adopted: BTreeMap::new(), finished: Vec::new() }
     }
 
     /// Takes over what dead incarnations have left in the folder, and says how many segments that were.
@@ -247,8 +249,17 @@ impl Reader {
         self.adopted.retain(|incarnation, _| {
             let some_left = segments.keys().any(|(of, _)| of == incarnation);
             // A lock file that cannot be deleted is found again by the next start.
-            some_left || fs::remove_file(adopt::lock_path(dir, incarnation)).is_err()
+            let stays = some_left || fs::remove_file(adopt::lock_path(dir, incarnation)).is_err();
+            if !stays {
+                self.finished.push(incarnation.clone());
+            }
+            stays
         });
+    }
+
+    /// Dead incarnations all of whose rows have been stored since the last call.
+    pub fn take_finished(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.finished)
     }
 
     fn forget(&self, place: &Place) {

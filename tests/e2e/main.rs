@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod canary;
+mod cluster;
 mod connections;
 mod cooldown;
 mod docs;

@@ -17,6 +17,9 @@ pub struct LimitSettings {
     pub key_by_group: BTreeMap<Arc<str>, Limits>,
     /// `token_rate_limit_type`
     pub tokens: TokenCount,
+    /// `fail_closed_rate_limit_enforcement`: refuse limited requests while the counters that replicas share do not
+    /// answer, instead of enforcing each replica's part of every limit.
+    pub refuses_alone: bool,
 }
 
 /// Which tokens count for `tpm_limit`.

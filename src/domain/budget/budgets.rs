@@ -63,6 +63,17 @@ pub struct Committed {
     pub spent: Nanos,
 }
 
+/// What this process knows of an account, for those who count it together with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// When the period began.
+    pub began_at: UnixMs,
+    /// Spent in it, by the rows that the store has. Of this process's rows exactly those that are not unstored.
+    pub stored: Nanos,
+    /// Spent in it by this process's rows that the store does not have yet, as far as anybody knows.
+    pub unstored: Nanos,
+}
+
 /// How an account stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -229,6 +240,10 @@ impl Budgets {
             return true;
         }
         state.roll(&self.calendar, now);
+        if began_at > state.began_at {
+            // Somebody has begun a period by hand. What was admitted before counts into the last one, here as there.
+            state.begin(began_at);
+        }
         // The store may not have noticed yet that a period is over; then its sum is of the one before.
         if resets_at.is_none_or(|resets_at| resets_at > now) {
             state.stored = spent;
@@ -278,6 +293,14 @@ impl Budgets {
         let state = known(&mut locked, scope.key())?;
         state.roll(&self.calendar, now);
         Some(state.standing())
+    }
+
+    /// What is known of an account; `None` while it is not loaded.
+    pub fn known(&self, key: u128, now: UnixMs) -> Option<Known> {
+        let mut locked = self.accounts.lock_all([key]);
+        let state = known(&mut locked, key)?;
+        state.roll(&self.calendar, now);
+        Some(Known { began_at: state.began_at, stored: state.stored, unstored: state.unstored })
     }
 
     /// How many accounts take memory now.

@@ -53,7 +53,7 @@ mod properties;
 mod races;
 
 pub use crate::base::money::Nanos;
-pub use budgets::{Account, Budgets, Committed, Loaded, Mark, Standing};
+pub use budgets::{Account, Budgets, Committed, Known, Loaded, Mark, Standing};
 pub use charge::{Charge, Settlement};
 pub use crossing::{Crossing, Line};
 pub use exceeded::{Exceeded, Refused, Why};
@@ -74,7 +74,7 @@ pub enum Cost {
 
 impl Cost {
     /// What is held for it.
-    fn reserved(self) -> Nanos {
+    pub fn reserved(self) -> Nanos {
         match self {
             Cost::Free => Nanos::ZERO,
             Cost::AtMost(nanos) | Cost::Open(nanos) => nanos.max(Nanos::new(1)),

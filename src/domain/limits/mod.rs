@@ -38,7 +38,7 @@ mod window;
 
 pub use limiter::Limiter;
 pub use refusal::{Refusal, Reset};
-pub use standing::{Room, Standing};
+pub use standing::{Room, Standing, Used};
 pub use ticket::Ticket;
 
 use super::scope::ScopeId;
@@ -66,6 +66,11 @@ impl Kind {
             Kind::Parallel => "max_parallel_requests",
         }
     }
+
+    /// Whether it counts tokens, not requests.
+    pub fn counts_tokens(self) -> bool {
+        matches!(self, Kind::Tokens | Kind::TokensPerDay)
+    }
 }
 
 /// The limits of one scope; `None` is unlimited.
@@ -85,6 +90,16 @@ impl Limits {
     /// Whether nothing is limited: such a scope costs nothing and counts nothing.
     pub fn is_empty(&self) -> bool {
         *self == Limits::default()
+    }
+
+    /// The limit of one kind.
+    pub fn of(&self, kind: Kind) -> Option<u64> {
+        match kind {
+            Kind::Requests => self.requests_per_minute,
+            Kind::Tokens => self.tokens_per_minute,
+            Kind::TokensPerDay => self.tokens_per_day,
+            Kind::Parallel => self.parallel,
+        }
     }
 
     fn counts_minutes(&self) -> bool {

@@ -19,7 +19,7 @@ pub enum Reset {
 
 impl Reset {
     /// The longest obstacle is the one worth naming: when it is gone, the others are too.
-    pub(super) fn outlasts(self, other: Reset) -> bool {
+    pub fn outlasts(self, other: Reset) -> bool {
         let rank = |reset| match reset {
             Reset::WhenOneEnds => Duration::ZERO,
             Reset::In(wait) => wait,

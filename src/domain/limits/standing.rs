@@ -40,11 +40,28 @@ pub struct Standing {
 
 /// What a scope has used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Used {
+pub struct Used {
+    /// Requests in 60 seconds.
     pub requests: u64,
+    /// Tokens in 60 seconds.
     pub tokens: u64,
+    /// Tokens in 24 hours.
     pub tokens_today: u64,
+    /// Requests under way.
     pub parallel: u64,
+}
+
+impl Used {
+    /// The higher of each.
+    #[must_use]
+    pub fn most(self, other: Used) -> Used {
+        Used {
+            requests: self.requests.max(other.requests),
+            tokens: self.tokens.max(other.tokens),
+            tokens_today: self.tokens_today.max(other.tokens_today),
+            parallel: self.parallel.max(other.parallel),
+        }
+    }
 }
 
 /// When a scope's windows would be empty.

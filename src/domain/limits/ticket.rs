@@ -90,6 +90,13 @@ impl Ticket {
         })
     }
 
+    /// Takes over how the scopes stand with what others have used, by their keys.
+    pub fn see(&mut self, seen: impl Fn(u128) -> Option<Used>) {
+        for held in &mut self.held {
+            held.used = seen(held.key).map_or(held.used, |seen| held.used.most(seen));
+        }
+    }
+
     fn end(&mut self, end: End) {
         let held = std::mem::take(&mut self.held);
         if !held.is_empty() {

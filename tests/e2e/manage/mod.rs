@@ -54,7 +54,7 @@ async fn on_postgres() -> Gateway {
 }
 
 /// A new PostgreSQL database.
-async fn postgres_url() -> String {
+pub async fn postgres_url() -> String {
     static DATABASES: AtomicU32 = AtomicU32::new(0);
     let name = format!("manage_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
     let server = postgres::shared();

@@ -20,6 +20,8 @@ pub fn read(general: &Scope<'_>) -> LimitSettings {
         key_parallel: limit(general, "max_parallel_requests"),
         key_by_group: BTreeMap::new(),
         tokens: tokens.unwrap_or_default(),
+        refuses_alone: general.flag("fail_closed_rate_limit_enforcement")
+            || general.flag("fail_closed_budget_enforcement"),
     }
 }
 

@@ -1,0 +1,109 @@
+//! The Coordinator actor: one conversation of this replica with the counters that all replicas have in common.
+//!
+//! - owns: the conversation; at most one call is under way, and the next carries all that has gathered meanwhile
+//! - accepts: [`Flush`]; claims, and what is given back, wait in [`Commons`], which outlives it
+//! - tells: each claim its answer; the database's readers, which accounts others have changed
+//! - never: waits for a request, holds more than one call
+//! - on panic: restarted; claims of the lost call are told that nobody answered, and what is held is said again
+//! - on shutdown: says a last time what is held: nothing
+
+mod commons;
+mod hold;
+
+pub use commons::{Commons, Stale, Told};
+pub use hold::Hold;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
+
+use super::keeper::DeathNotice;
+use crate::redis_link::Counters;
+
+/// How often it says that this replica is alive.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long what is given back waits for company when nobody claims anything.
+const GATHER: Duration = Duration::from_millis(5);
+/// How often it tries while nobody answers.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// What is done about accounts that others have changed.
+pub type Reread = Arc<dyn Fn(Vec<Stale>) + Send + Sync>;
+
+/// Carries claims to the counters, and answers back.
+pub struct Coordinator {
+    commons: Commons,
+    counters: Counters,
+    reread: Reread,
+    notice: DeathNotice<Coordinator>,
+}
+
+impl Coordinator {
+    /// An incarnation.
+    pub fn new(commons: Commons, counters: Counters, reread: Reread, notice: DeathNotice<Self>) -> Self {
+        Coordinator { commons, counters, reread, notice }
+    }
+}
+
+impl Actor for Coordinator {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let talk = talk(self.commons.clone(), self.counters.clone(), Arc::clone(&self.reread));
+        ctx.spawn(talk.into_actor(self));
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.notice.retire();
+    }
+}
+
+async fn talk(commons: Commons, counters: Counters, reread: Reread) {
+    commons.begin();
+    loop {
+        let answers = step(&commons, &counters, &reread).await;
+        if !answers {
+            actix_rt::time::sleep(AGAIN).await;
+        } else if !commons.has_news() {
+            commons.wait(HEARTBEAT).await;
+            if !commons.is_waited_for() {
+                actix_rt::time::sleep(GATHER).await;
+            }
+        }
+    }
+}
+
+/// One call; says whether it was answered.
+async fn step(commons: &Commons, counters: &Counters, reread: &Reread) -> bool {
+    let (batch, waiters) = commons.batch();
+    match counters.ask(&batch).await {
+        Ok(reply) => {
+            let stale = commons.answered(batch, waiters, reply);
+            if !stale.is_empty() {
+                reread(stale);
+            }
+            true
+        }
+        Err(_) => {
+            // The link has said so in the log.
+            commons.lost(batch, waiters);
+            false
+        }
+    }
+}
+
+/// Says what there is to say, and then no more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
+impl Handler<Flush> for Coordinator {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        let (commons, counters, reread) =
+            (self.commons.clone(), self.counters.clone(), Arc::clone(&self.reread));
+        Box::pin(async move { while commons.has_news() && step(&commons, &counters, &reread).await {} })
+    }
+}

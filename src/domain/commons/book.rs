@@ -1,0 +1,300 @@
+//! What one replica holds of the common counters, what it has to say of it, and who waits for an answer.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use super::{Answer, Batch, Change, Claim, Reply, Statement, Sum, Ticks};
+use crate::domain::budget::{Known, Nanos};
+use crate::domain::ledger::AccountId;
+use crate::domain::scope::ScopeId;
+
+/// How many claims one batch carries: the counters are locked for all of it.
+const MOST_CLAIMS: usize = 256;
+/// How many other things.
+const MOST_NEWS: usize = 1_024;
+/// Windows that have something to get back. More wait only while nobody answers, and their ticks are over soon.
+const MOST_CHANGES: usize = 100_000;
+
+/// One replica's book. `W` is what an answer is given to.
+pub struct Book<W> {
+    waiting: VecDeque<(Claim, W)>,
+    slots: HashMap<u128, u64>,
+    accounts: HashMap<u128, Account>,
+    changes: HashMap<(u128, Ticks), Change>,
+    /// Slots and accounts that the counters should hear of.
+    news: Vec<News>,
+    told: HashSet<News>,
+    /// Replicas that are gone.
+    departed: Vec<String>,
+    /// Accounts whose sums were set by hand here.
+    replaced: HashSet<u128>,
+    /// Where the round of [`Book::remind`] goes on.
+    reminded: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum News {
+    Slots(u128),
+    Account(u128),
+}
+
+struct Account {
+    scope: ScopeId,
+    id: Arc<AccountId>,
+    held: Nanos,
+    generation: u64,
+    /// The database is being asked because somebody else knows better.
+    rereads: bool,
+}
+
+/// What a batch has brought.
+pub struct Outcome<W> {
+    /// Who waited, for what, and what became of it.
+    pub answered: Vec<(Claim, W, Answer)>,
+    /// Accounts of which the database has to be asked again, and the generation that the answer is of.
+    pub stale: Vec<(ScopeId, Arc<AccountId>, u64)>,
+}
+
+impl<W> Default for Book<W> {
+    fn default() -> Self {
+        Book {
+            waiting: VecDeque::new(),
+            slots: HashMap::new(),
+            accounts: HashMap::new(),
+            changes: HashMap::new(),
+            news: Vec::new(),
+            told: HashSet::new(),
+            departed: Vec::new(),
+            replaced: HashSet::new(),
+            reminded: 0,
+        }
+    }
+}
+
+impl<W> Book<W> {
+    /// Somebody waits for this.
+    pub fn ask(&mut self, claim: Claim, waiter: W) {
+        self.waiting.push_back((claim, waiter));
+    }
+
+    /// Whether somebody waits.
+    pub fn is_waited_for(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Whether there is anything to say.
+    pub fn has_news(&self) -> bool {
+        self.is_waited_for() || !self.news.is_empty() || !self.changes.is_empty() || !self.departed.is_empty()
+    }
+
+    /// Counts what a claim holds: it was granted, or goes on although nobody could be asked.
+    pub fn hold(&mut self, claim: &Claim) {
+        for key in claim.slots() {
+            *self.slots.entry(key).or_default() += 1;
+            self.tell(News::Slots(key));
+        }
+        let amount = claim.cost.reserved();
+        for payer in &claim.payers {
+            let account = self.accounts.entry(payer.scope.key()).or_insert_with(|| Account {
+                scope: payer.scope.clone(),
+                id: Arc::clone(&payer.id),
+                held: Nanos::ZERO,
+                generation: 0,
+                rereads: false,
+            });
+            account.held = account.held.saturating_add(amount);
+            self.tell(News::Account(payer.scope.key()));
+        }
+    }
+
+    /// A claim holds nothing any more.
+    pub fn release(&mut self, claim: &Claim) {
+        for key in claim.slots() {
+            if let Some(held) = self.slots.get_mut(&key) {
+                *held = held.saturating_sub(1);
+                self.tell(News::Slots(key));
+            }
+        }
+        let amount = claim.cost.reserved();
+        for payer in &claim.payers {
+            if let Some(account) = self.accounts.get_mut(&payer.scope.key()) {
+                account.held = account.held.saturating_sub(amount);
+                self.tell(News::Account(payer.scope.key()));
+            }
+        }
+    }
+
+    /// Changes a window.
+    pub fn change(&mut self, key: u128, ticks: Ticks, change: Change) {
+        if change == Change::default() {
+            return;
+        }
+        if self.changes.len() >= MOST_CHANGES && !self.changes.contains_key(&(key, ticks)) {
+            return;
+        }
+        let sum = self.changes.entry((key, ticks)).or_default();
+        sum.requests += change.requests;
+        sum.tokens = sum.tokens.saturating_add(change.tokens);
+        sum.day_tokens = sum.day_tokens.saturating_add(change.day_tokens);
+    }
+
+    /// What the database has of these accounts has changed.
+    pub fn stored(&mut self, keys: impl Iterator<Item = u128>) {
+        for key in keys {
+            if self.accounts.contains_key(&key) {
+                self.tell(News::Account(key));
+            }
+        }
+    }
+
+    /// A replica is gone, and all its rows are stored.
+    pub fn departed(&mut self, replica: String) {
+        self.departed.push(replica);
+    }
+
+    /// Somebody has set the account's sum by hand, and it was read again.
+    pub fn replace(&mut self, key: u128) {
+        if self.accounts.contains_key(&key) {
+            self.replaced.insert(key);
+            self.tell(News::Account(key));
+        }
+    }
+
+    /// An account that was stale has been read again.
+    pub fn reread(&mut self, key: u128, generation: u64) {
+        if let Some(account) = self.accounts.get_mut(&key) {
+            account.rereads = false;
+            account.generation = account.generation.max(generation);
+            self.tell(News::Account(key));
+        }
+    }
+
+    /// Says again what is held, some of it (`everything` of it, after the counters were wiped): they forget what they
+    /// have not heard of for long.
+    pub fn remind(&mut self, everything: bool) {
+        let most = if everything { usize::MAX } else { MOST_NEWS / 4 };
+        let slots = self.slots.iter().filter(|(_, held)| **held > 0).map(|(key, _)| News::Slots(*key));
+        let accounts = self.accounts.keys().map(|key| News::Account(*key));
+        let all: Vec<News> = slots.chain(accounts).collect();
+        let from = if all.len() > most { self.reminded % all.len() } else { 0 };
+        let round: Vec<News> = all.iter().cycle().skip(from).take(all.len().min(most)).copied().collect();
+        self.reminded = from + round.len();
+        round.into_iter().for_each(|news| self.tell(news));
+    }
+
+    /// The next batch, and who waits for its claims. `known` says what this process knows of an account.
+    pub fn batch(&mut self, known: impl Fn(u128) -> Option<Known>) -> (Batch, Vec<W>) {
+        let waiting = self.waiting.len().min(MOST_CLAIMS);
+        let (claims, waiters): (Vec<Claim>, Vec<W>) = self.waiting.drain(..waiting).unzip();
+        let mut said = HashSet::new();
+        let (mut slots, mut accounts) = (Vec::new(), Vec::new());
+        let of_claims = claims.iter().flat_map(news_of);
+        let left = self.news.len().saturating_sub(MOST_NEWS);
+        let news = self.news.split_off(left);
+        for news in of_claims.chain(news) {
+            self.told.remove(&news);
+            if !said.insert(news) {
+                continue;
+            }
+            match news {
+                News::Slots(key) => slots.push((key, self.slots.get(&key).copied().unwrap_or(0))),
+                News::Account(key) => accounts.extend(self.statement(key, known(key))),
+            }
+        }
+        slots.iter().filter(|(_, held)| *held == 0).for_each(|(key, _)| {
+            self.slots.remove(key);
+        });
+        let some: Vec<(u128, Ticks)> = self.changes.keys().take(MOST_NEWS).copied().collect();
+        let taken = some.into_iter().filter_map(|key| Some((key, self.changes.remove(&key)?)));
+        let changes = taken.map(|((key, ticks), change)| (key, ticks, change)).collect();
+        let departed = std::mem::take(&mut self.departed);
+        (Batch { departed, slots, accounts, changes, claims }, waiters)
+    }
+
+    /// What the counters have answered to a batch.
+    pub fn answered(&mut self, batch: Batch, waiters: Vec<W>, reply: Reply) -> Outcome<W> {
+        if reply.is_new {
+            self.remind(true);
+        }
+        let mut stale = Vec::new();
+        for (statement, sum) in batch.accounts.iter().zip(&reply.accounts) {
+            stale.extend(self.learn(statement, sum));
+        }
+        let mut answered = Vec::with_capacity(waiters.len());
+        for ((claim, waiter), answer) in batch.claims.into_iter().zip(waiters).zip(reply.answers) {
+            if matches!(answer, Answer::Granted(_)) {
+                self.hold(&claim);
+            }
+            answered.push((claim, waiter, answer));
+        }
+        Outcome { answered, stale }
+    }
+
+    /// Nobody has answered, and perhaps nobody has heard. What is held is said again; what was to be counted is
+    /// counted again, what was to come back stays away: the counters may then show too much for a minute, never
+    /// too little.
+    pub fn lost(&mut self, batch: Batch, waiters: Vec<W>) -> Vec<W> {
+        self.departed.extend(batch.departed);
+        batch.slots.iter().for_each(|(key, _)| self.tell(News::Slots(*key)));
+        for statement in &batch.accounts {
+            if statement.replaces {
+                self.replaced.insert(statement.key);
+            }
+            self.tell(News::Account(statement.key));
+        }
+        for (key, ticks, change) in batch.changes {
+            let counted = |amount: i64| amount.max(0);
+            let change = Change {
+                requests: counted(change.requests),
+                tokens: counted(change.tokens),
+                day_tokens: counted(change.day_tokens),
+            };
+            self.change(key, ticks, change);
+        }
+        waiters
+    }
+
+    /// All who wait, where nobody can be asked.
+    pub fn give_up(&mut self) -> Vec<W> {
+        self.waiting.drain(..).map(|(_, waiter)| waiter).collect()
+    }
+
+    /// Forgets accounts that nothing is held of and nothing is on its way for.
+    pub fn sweep(&mut self, known: impl Fn(u128) -> Option<Known>) {
+        self.accounts.retain(|key, account| {
+            !account.held.is_zero() || known(*key).is_some_and(|known| !known.unstored.is_zero())
+        });
+    }
+
+    fn statement(&mut self, key: u128, known: Option<Known>) -> Option<Statement> {
+        let known = known?;
+        let replaces = self.replaced.remove(&key);
+        let (held, generation) =
+            self.accounts.get(&key).map_or((Nanos::ZERO, 0), |account| (account.held, account.generation));
+        let Known { began_at, stored, unstored } = known;
+        Some(Statement { key, began_at, generation, stored, unstored, held, replaces })
+    }
+
+    fn learn(&mut self, statement: &Statement, sum: &Sum) -> Option<(ScopeId, Arc<AccountId>, u64)> {
+        let account = self.accounts.get_mut(&statement.key)?;
+        if statement.replaces {
+            account.generation = sum.generation;
+        }
+        let behind = sum.generation > account.generation || sum.began_at > statement.began_at;
+        if !behind || std::mem::replace(&mut account.rereads, true) {
+            return None;
+        }
+        Some((account.scope.clone(), Arc::clone(&account.id), sum.generation))
+    }
+
+    fn tell(&mut self, news: News) {
+        if self.told.insert(news) {
+            self.news.push(news);
+        }
+    }
+}
+
+fn news_of(claim: &Claim) -> impl Iterator<Item = News> {
+    let accounts = claim.payers.iter().map(|payer| News::Account(payer.scope.key()));
+    claim.slots().map(News::Slots).chain(accounts)
+}

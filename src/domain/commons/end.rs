@@ -1,0 +1,66 @@
+//! What windows count when a request ends.
+
+use super::Change;
+use crate::domain::limits::Limits;
+
+/// How a claim ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// So many tokens were used.
+    Used(u64),
+    /// It counts as a request that used no tokens that anybody knows of.
+    Unknown,
+    /// As if it had never been.
+    Cancelled,
+}
+
+impl End {
+    /// What changes in the window of one scope. `estimate`: the tokens that the claim was for; `asked`: whether it was
+    /// granted, and so counted already, or went on because nobody could be asked.
+    pub fn change(self, limits: &Limits, estimate: u64, asked: bool) -> Change {
+        let used = match self {
+            End::Used(tokens) => tokens,
+            End::Unknown | End::Cancelled => 0,
+        };
+        let difference = |limit: Option<u64>| {
+            let counted = if asked { estimate.min(limit.unwrap_or(u64::MAX)) } else { 0 };
+            i64::try_from(i128::from(used) - i128::from(counted)).unwrap_or(i64::MAX)
+        };
+        let requests = match (self, asked) {
+            (End::Cancelled, true) => -1,
+            (End::Cancelled, false) | (_, true) => 0,
+            (_, false) => 1,
+        };
+        let day_tokens = limits.tokens_per_day.map_or(0, |limit| difference(Some(limit)));
+        Change { requests, tokens: difference(limits.tokens_per_minute), day_tokens }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        requests_per_minute: Some(10),
+        tokens_per_minute: Some(100),
+        tokens_per_day: Some(1_000),
+        parallel: None,
+    };
+
+    #[test]
+    fn what_was_counted_is_replaced_by_what_was_used() {
+        let change = |end: End| end.change(&LIMITS, 300, true);
+        assert_eq!(change(End::Used(40)), Change { requests: 0, tokens: -60, day_tokens: -260 });
+        assert_eq!(change(End::Used(400)), Change { requests: 0, tokens: 300, day_tokens: 100 });
+        assert_eq!(change(End::Unknown), Change { requests: 0, tokens: -100, day_tokens: -300 });
+        assert_eq!(change(End::Cancelled), Change { requests: -1, tokens: -100, day_tokens: -300 });
+    }
+
+    #[test]
+    fn what_nobody_was_asked_about_is_counted_at_its_end() {
+        let change = |end: End| end.change(&LIMITS, 300, false);
+        assert_eq!(change(End::Used(40)), Change { requests: 1, tokens: 40, day_tokens: 40 });
+        assert_eq!(change(End::Unknown), Change { requests: 1, tokens: 0, day_tokens: 0 });
+        assert_eq!(change(End::Cancelled), Change::default());
+    }
+}
