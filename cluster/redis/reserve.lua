@@ -12,13 +12,13 @@
 --       for each account: period's beginning, generation, stored, unstored, held, 1 to replace what is known
 --       for each return:  window (all places count from 1), minute tick (0: now), requests, tokens, day tick (0: now), tokens of the day;
 --                         below zero is given back
---       for each claim:   tokens, kind of cost (0 free, 1 at most, 2 open), amount,
+--       for each claim:   tokens (-1: only looks, and takes nothing), kind of cost (0 free, 1 at most, 2 open), amount,
 --                         n, n x (window, requests, tokens, tokens of a day); -1: no such limit
 --                         n, n x (slot, limit)
 --                         n, n x (account, maximum)
 -- Reply, all integers: 1 if this replica was not known here; replicas alive;
 --       for each window: its minute tick, its day tick
---       for each account: period's beginning, generation, stored
+--       for each account: period's beginning, generation, stored, what all replicas hold or have not stored
 --       for each claim: 0, per window (requests, tokens, tokens of the day), per slot (used)
 --                       or 1, n, n x (1 window or 2 slot, place, kind, used, milliseconds until there is room;
 --                                     -1 when a request ends, -2 never)
@@ -326,14 +326,15 @@ for c = 1, n_claims do
   for i = 1, number() do claim.slots[i] = { at = number(), limit = number() } end
   for i = 1, number() do claim.accounts[i] = { at = number(), max = number() } end
   local answer = {}
-  local obstacles = in_the_way(claim)
-  local dear = #obstacles == 0 and too_dear(claim)
+  local looks = claim.tokens < 0
+  local obstacles = looks and {} or in_the_way(claim)
+  local dear = not looks and #obstacles == 0 and too_dear(claim)
   if #obstacles > 0 then
     answer = { 1, #obstacles / 5, unpack(obstacles) }
   elseif dear then
     answer = { 2, unpack(dear) }
   else
-    take(claim)
+    if not looks then take(claim) end
     answer[1] = 0
     for _, take in ipairs(claim.windows) do
       local window = windows[take.at]
@@ -384,6 +385,7 @@ for _, account in ipairs(accounts) do
   say(account.began)
   say(account.generation)
   say(account.stored)
+  say(account.unstored + account.held + account.others)
 end
 for _, answer in ipairs(answers) do
   for _, value in ipairs(answer) do say(value) end

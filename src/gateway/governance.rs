@@ -2,6 +2,9 @@
 
 mod common;
 mod loading;
+mod standing;
+
+pub use standing::Held;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,22 +79,6 @@ pub struct Rules {
     pub refuses_alone: bool,
 }
 
-/// How one budget stands; what was spent is `None` where the database cannot say.
-pub struct Held {
-    /// Whose.
-    pub scope: ScopeId,
-    /// The budget.
-    pub max: Option<Nanos>,
-    /// Where somebody is told.
-    pub soft: Option<Nanos>,
-    /// Spent in this period.
-    pub spent: Option<Nanos>,
-    /// Held by requests under way.
-    pub reserved: Option<Nanos>,
-    /// When the next period begins.
-    pub resets_at_ms: Option<i64>,
-}
-
 /// What one request has taken.
 pub struct Taken {
     /// Who pays.
@@ -133,35 +120,6 @@ impl Governance {
     /// The budget accounts, for those who store rows.
     pub fn budgets(&self) -> &Arc<Budgets> {
         &self.budgets
-    }
-
-    /// How a caller's limits and budgets stand, those of everybody included.
-    pub async fn standing(&self, caller: &Caller) -> (Vec<(ScopeId, Standing)>, Vec<Held>) {
-        let identity = caller.identity();
-        let scopes: Vec<&(ScopeId, Limits)> = identity.rates.iter().chain(&self.everybody).collect();
-        let quotas: Vec<Quota<'_>> = scopes
-            .iter()
-            .map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) })
-            .collect();
-        let standings = self.limiter.peek(clock::now(), &quotas);
-        let rates = scopes.iter().map(|(scope, _)| scope.clone()).zip(standings).collect();
-        let purses: Vec<&Purse> = identity.purses.iter().chain(&self.proxy).collect();
-        let unknown = purses.iter().filter(|purse| self.budgets.peek(&purse.scope, unix_ms()).is_none());
-        if let Err(error) = self.load(unknown.copied()).await {
-            tracing::debug!(%error, "budgets are shown as far as they are known");
-        }
-        let held = purses.into_iter().map(|purse| {
-            let known = self.budgets.peek(&purse.scope, unix_ms());
-            Held {
-                scope: purse.scope.clone(),
-                max: purse.max.map(Nanos::new),
-                soft: purse.soft.map(Nanos::new),
-                spent: known.map(|known| known.spent),
-                reserved: known.map(|known| known.reserved),
-                resets_at_ms: known.and_then(|known| known.resets_at),
-            }
-        });
-        (rates, held.collect())
     }
 
     /// Takes what a request needs.

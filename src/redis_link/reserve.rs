@@ -33,6 +33,8 @@ struct Shape {
     /// The places that have slots.
     slots: Vec<usize>,
     rates: usize,
+    /// It only looks; the places of its payers' accounts.
+    looks: Option<Vec<usize>>,
 }
 
 /// Why a reply makes no sense.
@@ -104,9 +106,14 @@ impl Call {
         let mut accounts = Vec::with_capacity(self.accounts);
         for _ in 0..self.accounts {
             let (began_at, generation) = (left.next()?, left.amount()?);
-            accounts.push(Sum { began_at, generation, stored: Nanos::new(left.next()?) });
+            let (stored, open) = (Nanos::new(left.next()?), Nanos::new(left.next()?));
+            accounts.push(Sum { began_at, generation, stored, open });
         }
-        let answers = self.claims.iter().map(|shape| left.answer(shape, &ticks)).collect::<Result<_, _>>()?;
+        let answers = self
+            .claims
+            .iter()
+            .map(|shape| left.answer(shape, &ticks, &accounts))
+            .collect::<Result<_, _>>()?;
         Ok(Reply { is_new, replicas, accounts, answers })
     }
 }
@@ -169,7 +176,10 @@ impl Words {
     }
 
     fn claim(&mut self, claim: &Claim, windows: &mut Places, slots: &Places, accounts: &Places) -> Shape {
-        self.number(claim.tokens);
+        match claim.looks {
+            true => self.number(-1),
+            false => self.number(claim.tokens),
+        }
         let (cost, amount) = match claim.cost {
             Cost::Free => (0u8, 0),
             Cost::AtMost(_) => (1, claim.cost.reserved().get()),
@@ -177,7 +187,8 @@ impl Words {
         };
         self.number(cost);
         self.number(amount);
-        let mut shape = Shape { windows: Vec::new(), slots: Vec::new(), rates: claim.rates.len() };
+        let rates = claim.rates.len();
+        let mut shape = Shape { windows: Vec::new(), slots: Vec::new(), rates, looks: None };
         let rates = || claim.rates.iter().enumerate();
         for (at, (scope, _)) in rates().filter(|(_, rate)| has_window(&rate.1)) {
             shape.windows.push((at, windows.place(scope.key())));
@@ -203,6 +214,7 @@ impl Words {
         let payers = claim.payers.iter().map(|payer| (accounts.find(payer.scope.key()), payer.max));
         let payers: Vec<(usize, Nanos)> = payers.filter_map(|(place, max)| Some((place?, max))).collect();
         self.count(payers.len());
+        shape.looks = claim.looks.then(|| payers.iter().map(|(place, _)| *place).collect());
         for (place, max) in payers {
             self.count(place);
             self.number(max.get());
@@ -226,9 +238,15 @@ impl Numbers<'_> {
         usize::try_from(self.next()?).map_err(|_| Unreadable)
     }
 
-    fn answer(&mut self, shape: &Shape, ticks: &[Ticks]) -> Result<Answer, Unreadable> {
+    fn answer(&mut self, shape: &Shape, ticks: &[Ticks], sums: &[Sum]) -> Result<Answer, Unreadable> {
         match self.next()? {
-            0 => self.granted(shape, ticks),
+            0 => {
+                let counted = self.granted(shape, ticks)?;
+                let Some(places) = &shape.looks else { return Ok(Answer::Granted(counted)) };
+                let sum = |place: &usize| sums.get(place.checked_sub(1)?).copied();
+                let sums = places.iter().map(sum).collect::<Option<_>>();
+                Ok(Answer::Seen(counted, sums.ok_or(Unreadable)?))
+            }
             1 => self.limited(shape),
             2 => {
                 let place = self.place()?;
@@ -245,7 +263,7 @@ impl Numbers<'_> {
         }
     }
 
-    fn granted(&mut self, shape: &Shape, ticks: &[Ticks]) -> Result<Answer, Unreadable> {
+    fn granted(&mut self, shape: &Shape, ticks: &[Ticks]) -> Result<Vec<Counted>, Unreadable> {
         let mut counted = vec![Counted::default(); shape.rates];
         for (at, window) in &shape.windows {
             let (requests, tokens, tokens_today) = (self.amount()?, self.amount()?, self.amount()?);
@@ -257,7 +275,7 @@ impl Numbers<'_> {
         for at in &shape.slots {
             counted.get_mut(*at).ok_or(Unreadable)?.used.parallel = self.amount()?;
         }
-        Ok(Answer::Granted(counted))
+        Ok(counted)
     }
 
     fn limited(&mut self, shape: &Shape) -> Result<Answer, Unreadable> {

@@ -183,6 +183,7 @@ impl World {
             rates: smallvec![(scope.clone(), limits())],
             cost: Cost::AtMost(Nanos::new(amount)),
             payers: smallvec![Payer { scope, id, max: Nanos::new(BUDGET) }],
+            looks: false,
         }
     }
 

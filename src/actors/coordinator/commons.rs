@@ -9,7 +9,9 @@ use tokio::sync::{Notify, oneshot};
 use super::hold::Hold;
 use crate::base::clock::unix_ms;
 use crate::domain::budget::Budgets;
-use crate::domain::commons::{Answer, Batch, Book, Change, Claim, Counted, End, Obstacle, Reply, Shortage};
+use crate::domain::commons::{
+    Answer, Batch, Book, Change, Claim, Counted, End, Obstacle, Reply, Shortage, Sum,
+};
 use crate::domain::ledger::AccountId;
 use crate::domain::scope::ScopeId;
 
@@ -26,6 +28,8 @@ pub enum Told {
     Limited(Vec<Obstacle>),
     /// A budget is in the way.
     Exceeded(Shortage),
+    /// It only looked.
+    Seen(Vec<Counted>, Vec<Sum>),
     /// Nobody answers: every replica is on its own.
     Lost,
 }
@@ -156,6 +160,7 @@ impl Commons {
                 Answer::Granted(counted) => Told::Granted(Hold::new(self.clone(), claim, Some(counted))),
                 Answer::Limited(obstacles) => Told::Limited(obstacles),
                 Answer::Exceeded(shortage) => Told::Exceeded(shortage),
+                Answer::Seen(counted, sums) => Told::Seen(counted, sums),
             };
             // Whoever does not wait any more drops what was granted, which gives it back.
             let _ = waiter.send(told);

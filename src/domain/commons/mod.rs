@@ -35,6 +35,8 @@ pub struct Claim {
     pub cost: Cost,
     /// Who has to have it.
     pub payers: SmallVec<[Payer; 2]>,
+    /// It only looks, and takes nothing.
+    pub looks: bool,
 }
 
 impl Claim {
@@ -148,6 +150,8 @@ pub struct Sum {
     pub generation: u64,
     /// Spent, by the rows that the database has.
     pub stored: Nanos,
+    /// What requests hold, and rows that are on their way to the database.
+    pub open: Nanos,
 }
 
 /// What became of a claim.
@@ -155,6 +159,8 @@ pub struct Sum {
 pub enum Answer {
     /// Everything was taken.
     Granted(Vec<Counted>),
+    /// It only looked: how its scopes and its payers' accounts stand.
+    Seen(Vec<Counted>, Vec<Sum>),
     /// Rates are in the way; nothing was taken.
     Limited(Vec<Obstacle>),
     /// A budget is in the way; nothing was taken.

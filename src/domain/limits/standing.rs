@@ -73,6 +73,14 @@ pub(super) struct Resets {
 }
 
 impl Standing {
+    /// Takes over what others have used, too. When their windows are empty is not known.
+    pub fn see(&mut self, used: Used) {
+        let all = self.used.most(used);
+        if all != std::mem::replace(&mut self.used, all) {
+            self.resets = None;
+        }
+    }
+
     /// One row for each limit that the scope has.
     pub fn rooms(&self) -> impl Iterator<Item = Room> {
         let Used { requests, tokens, tokens_today, parallel } = self.used;

@@ -27,7 +27,7 @@ pub(super) fn claim<'a>(
     tokens: u64,
     cost: Cost,
 ) -> Claim {
-    let mut claim = Claim { tokens, rates: SmallVec::new(), cost, payers: SmallVec::new() };
+    let mut claim = Claim { tokens, rates: SmallVec::new(), cost, payers: SmallVec::new(), looks: false };
     for (scope, limits) in rates.filter(|(_, limits)| !limits.is_empty()) {
         if !claim.rates.iter().any(|(known, _)| known == scope) {
             claim.rates.push((scope.clone(), limits));
@@ -67,7 +67,7 @@ impl Governance {
                     actix_rt::time::sleep(AGAIN).await;
                 }
                 Told::Exceeded(shortage) => return Err(self.short(&claim, shortage)),
-                Told::Lost => break self.alone(commons, claim, taken)?,
+                Told::Lost | Told::Seen(..) => break self.alone(commons, claim, taken)?,
             }
         };
         if let Some(ticket) = &mut taken.ticket {

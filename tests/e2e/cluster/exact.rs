@@ -113,6 +113,10 @@ async fn a_rate_limit_admits_exactly_its_number() {
         let reply = cluster.replicas[n].post_with(CHAT, &[("authorization", &bearer)], &capped()).await;
         assert_eq!(reply.must("x-ratelimit-api_key-remaining-requests"), left);
     }
+    for replica in &cluster.replicas {
+        let reply = replica.raw("GET", "/v1/limits", &[("authorization", &bearer)], b"").await.json();
+        assert_eq!((&reply["limits"][0]["used"], &reply["limits"][0]["remaining"]), (&json!(3), &json!(7)));
+    }
 }
 
 #[tokio::test]
