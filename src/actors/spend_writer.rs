@@ -100,7 +100,7 @@ impl Desk {
 
     async fn store(&self, batch: &Batch, confirmed: &mut Confirmed) -> Result<(), String> {
         match self.0.store.append(rows(batch)).await {
-            Ok(appended) => confirmed.add(&appended.charged),
+            Ok(appended) => confirmed.add(&appended),
             // One row that makes no sense must not stop the others; everything else is the store's trouble.
             Err(error) if error.kind == StoreErrorKind::Invalid => {
                 self.one_by_one(rows(batch), confirmed).await?;
@@ -114,7 +114,7 @@ impl Desk {
         for row in rows {
             let id = row.id.clone();
             match self.0.store.append(vec![row]).await {
-                Ok(appended) => confirmed.add(&appended.charged),
+                Ok(appended) => confirmed.add(&appended),
                 Err(error) if error.kind == StoreErrorKind::Invalid => {
                     tracing::error!(%error, id, "a ledger row makes no sense; it is left out");
                 }

@@ -10,6 +10,7 @@ use actix_rt::{Arbiter, ArbiterHandle};
 
 use super::boot::StartError;
 use crate::actors::alerter::{self, Alerter};
+use crate::actors::confirmed;
 use crate::actors::keeper::Kept;
 use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse, Terms};
 use crate::actors::spend_writer::{Desk, Duties, Flush, SpendWriter};
@@ -264,16 +265,19 @@ impl Carrier {
         self.governance.named.forget(ScopeKind::Tag, None);
     }
 
-    /// The counters of this owner are read anew.
-    fn reread(&self, kind: ScopeKind, account: AccountKind, name: &str) {
-        let (scope, id) = (ScopeId::new(kind, name), AccountId::new(account, name).into());
-        let purse = Purse { scope, id, max: None, soft: None };
-        let governance = self.governance.clone();
+    /// The counters of this owner are read anew; a key's are found under its first hash.
+    fn reread(&self, id: AccountId, counted_as: &str) {
+        let parts: &[AccountKind] = match id.kind {
+            AccountKind::Key => &[AccountKind::KeyModel, AccountKind::KeyWindow],
+            AccountKind::User => &[AccountKind::UserModel],
+            AccountKind::Team => &[AccountKind::TeamModel, AccountKind::TeamWindow, AccountKind::Member],
+            _ => &[],
+        };
+        let (governance, of_key) = (self.governance.clone(), counted_as.to_string());
         self.control.spawn(async move {
-            let key = purse.scope.key();
-            governance.reread(vec![purse]).await;
+            let read = governance.reread(id, parts, |id| confirmed::scope_of(id, |_| of_key.clone())).await;
             if let Some(commons) = &governance.commons {
-                commons.replace(key);
+                read.into_iter().for_each(|key| commons.replace(key));
             }
         });
     }
@@ -282,20 +286,20 @@ impl Carrier {
 impl Changes for Carrier {
     fn tell(&self, changed: Changed) {
         match &changed {
-            Changed::Key(hash) => {
+            Changed::Key { hash, counted_as } => {
                 self.directory.forget_where(|known, found| {
                     known == hash
                         || matches!(found, Found::Known(identity) if identity.key().is_some_and(|key| key.hash == *hash))
                 });
-                self.reread(ScopeKind::Key, AccountKind::Key, hash);
+                self.reread(AccountId::new(AccountKind::Key, hash), counted_as);
             }
             Changed::User(id) => {
                 self.forget(|grant| grant.key.user_id.as_deref() == Some(id));
-                self.reread(ScopeKind::User, AccountKind::User, id);
+                self.reread(AccountId::new(AccountKind::User, id), id);
             }
             Changed::Team(id) => {
                 self.forget(|grant| grant.key.team_id.as_deref() == Some(id));
-                self.reread(ScopeKind::Team, AccountKind::Team, id);
+                self.reread(AccountId::new(AccountKind::Team, id), id);
             }
             Changed::Organization(id) => {
                 self.forget(|grant| {
@@ -304,24 +308,27 @@ impl Changes for Carrier {
                         .as_ref()
                         .is_some_and(|organization| organization.organization_id == *id)
                 });
-                self.reread(ScopeKind::Organization, AccountKind::Organization, id);
+                self.reread(AccountId::new(AccountKind::Organization, id), id);
             }
             Changed::EndUser(id) => {
                 self.governance.named.forget(ScopeKind::EndUser, Some(id));
-                self.reread(ScopeKind::EndUser, AccountKind::EndUser, id);
+                self.reread(AccountId::new(AccountKind::EndUser, id), id);
             }
             Changed::Tag(name) => {
                 self.governance.named.forget(ScopeKind::Tag, Some(name));
-                self.reread(ScopeKind::Tag, AccountKind::Tag, name);
+                self.reread(AccountId::new(AccountKind::Tag, name), name);
             }
             Changed::Budget(id) => {
                 self.forget(|grant| grant.budgets.iter().any(|budget| budget.budget_id == *id));
                 self.forget_named();
+                // Nobody knows here who points to it.
+                self.governance.budgets().all_changed();
             }
             Changed::Model(_) => {}
             Changed::Everything => {
                 self.directory.forget_where(|_, _| true);
                 self.forget_named();
+                self.governance.budgets().all_changed();
             }
         }
     }

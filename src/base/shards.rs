@@ -92,6 +92,13 @@ impl<S> Shards<S> {
         }
     }
 
+    /// Shows every entry, one piece after the other. Not for requests: it locks each piece for as long as it takes.
+    pub fn each(&self, mut look: impl FnMut(&mut S)) {
+        for shard in &self.shards {
+            locked(&shard.0).values_mut().for_each(&mut look);
+        }
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| locked(&shard.0).len()).sum()

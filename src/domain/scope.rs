@@ -116,6 +116,12 @@ impl ScopeId {
         ScopeId { key, kind: self.kind, shown: format!("{}/{window}", self.shown).into() }
     }
 
+    /// The same counters under another name: a replaced key is shown by its latest hash.
+    #[must_use]
+    pub fn shown_as(self, owner: &str, part: Option<&str>) -> Self {
+        ScopeId { shown: shown(self.kind, owner, part), ..self }
+    }
+
     /// Where its counters are.
     pub fn key(&self) -> u128 {
         self.key
@@ -211,6 +217,14 @@ mod tests {
         assert_ne!(key, key.within("1d"));
         assert_ne!(key.within("7d"), key.within("1d"));
         assert_eq!(key.within("1d"), ScopeId::new(ScopeKind::Key, "k").within("1d"));
+    }
+
+    #[test]
+    fn another_name_leads_to_the_same_counters() {
+        let key = ScopeId::new(ScopeKind::Key, "first");
+        let renamed = key.clone().shown_as("second", None);
+        assert_eq!((&renamed, renamed.shown()), (&key, "second"));
+        assert_eq!(renamed.within("1d"), key.within("1d"));
     }
 
     #[test]

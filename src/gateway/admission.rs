@@ -31,7 +31,7 @@ pub async fn reserved(
 ) -> Result<Reserved, Error> {
     let again = has_fallbacks(&caller).then(|| (raw.clone(), caller.clone()));
     let call = admitted(raw, table, &caller, record)?;
-    let group = Arc::clone(&call.resolved.group);
+    let (name, group) = (Arc::clone(&call.resolved.name), Arc::clone(&call.resolved.group));
     let error = match reserve::reserve(governance, call, caller, record).await {
         Ok(reserved) => return Ok(keeping(reserved, table, record)),
         Err(error) => error,
@@ -39,7 +39,7 @@ pub async fn reserved(
     let Some((raw, caller)) = again.filter(|_| error.kind() == Kind::BudgetExceeded) else {
         return Err(error);
     };
-    for model in fallbacks(&caller, &group) {
+    for model in fallbacks(&caller, &name, &group) {
         let raw = Raw { path_model: Some(model), ..raw.clone() };
         let Ok(call) = admitted(raw, table, &caller, record) else { continue };
         if let Ok(reserved) = Box::pin(reserve::reserve(governance, call, caller.clone(), record)).await {
@@ -83,9 +83,10 @@ fn admitted(
     Ok(call)
 }
 
-/// What the key says to use instead of a group.
-fn fallbacks<'a>(caller: &'a Caller, group: &str) -> impl Iterator<Item = &'a str> {
-    let listed = caller.identity().key().and_then(|key| key.budget_fallbacks.get(group));
+/// What the key says to use instead of what was asked for, or else instead of its group.
+fn fallbacks<'a>(caller: &'a Caller, name: &str, group: &str) -> impl Iterator<Item = &'a str> {
+    let key = caller.identity().key();
+    let listed = [name, group].into_iter().find_map(|name| key?.budget_fallbacks.get(name));
     let names = match listed {
         Some(Value::String(_)) => listed.map(std::slice::from_ref),
         Some(Value::Array(names)) => Some(names.as_slice()),

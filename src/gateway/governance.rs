@@ -267,7 +267,7 @@ impl Governance {
         let parallel = self.rules.key_parallel?;
         let known = identity.rates.iter().any(|(scope, _)| scope.kind() == ScopeKind::Key);
         let limits = Limits { parallel: Some(parallel), ..Limits::default() };
-        (!known).then(|| (ScopeId::new(ScopeKind::Key, &key.hash), limits))
+        (!known).then(|| (key.scope(), limits))
     }
 
     /// A key's own limits with those that it has by default.
@@ -288,7 +288,11 @@ impl Governance {
                 Ok(charge) => return Ok(charge),
                 Err(Refused::NotLoaded(places)) if loads < LOADS => {
                     loads += 1;
-                    self.load(places.iter().filter_map(|place| purses.get(*place))).await?;
+                    let unknown = || places.iter().filter_map(|place| purses.get(*place));
+                    let loaded = self.load(unknown()).await;
+                    if loaded.is_err() && !self.budgets.keep(unknown().map(|purse| &purse.scope)) {
+                        loaded?;
+                    }
                 }
                 Err(Refused::NotLoaded(_)) => {
                     return Err(loading::unreadable("the account changes faster than it can be read"));
@@ -325,16 +329,18 @@ fn account(purse: &Purse) -> Account<'_> {
 /// What a caller has for one group; limits that keys have by default replace none of the key's own.
 fn of_model(call: &Call, identity: &Identity, asked: &Resolved) -> OfModel {
     let group = &asked.group;
-    let (mut rates, purses) = identity.of_model(group);
+    let (mut rates, mut purses) = identity.of_model(group);
     if asked.name != *group {
-        // A model behind a wildcard has rates of its own, too, where somebody names it.
-        rates.extend(identity.of_model(&asked.name).0);
+        // A model behind a wildcard has rates and budgets of its own, too, where somebody names it.
+        let (own_rates, own_purses) = identity.of_model(&asked.name);
+        rates.extend(own_rates);
+        purses.extend(own_purses);
     }
     let by_default = call.table.config.governance.limits.key_by_group.get(group);
     if let (Some(key), Some(limits)) = (identity.key(), by_default)
         && rates.is_empty()
     {
-        rates.push((ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group), *limits));
+        rates.push((key.model_scope(group), *limits));
     }
     (rates, purses)
 }
@@ -345,6 +351,12 @@ impl Taken {
         self.charged_ms = charge.admitted_at();
         self.charge = Some(charge);
         self.purses = purses;
+    }
+
+    /// The name that was asked for, where it has a budget beside the one of its group.
+    pub fn budgeted_model(&self, group: &str) -> Option<&str> {
+        let of_models = self.purses.iter().filter(|purse| hop_rates::is_of_model(purse.scope.kind()));
+        of_models.map(|purse| purse.id.part.as_str()).find(|model| *model != group)
     }
 
     /// How its limits stood just after it was taken.

@@ -8,7 +8,6 @@ use super::bill::Bill;
 use super::governance::Taken;
 use super::record::Finished;
 use crate::actors::confirmed;
-use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::domain::ledger::new_id;
 use crate::domain::pricing::Cost;
@@ -64,13 +63,19 @@ struct Line<'a> {
     /// For the writer of this process, not for the ledger.
     #[serde(skip_serializing_if = "str::is_empty")]
     counted_in: &'a str,
+    /// The same: where the key's accounts are, if not under its hash.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    counted_as: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    metadata: Option<Metadata>,
+    metadata: Option<Metadata<'a>>,
 }
 
 /// What the columns have no place for.
 #[derive(Serialize)]
-struct Metadata {
+struct Metadata<'a> {
+    /// [`ASKED_MODEL`](crate::domain::ledger::ASKED_MODEL).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked_model: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     units: Option<Counted>,
     /// What was asked and answered, where the ledger is to keep it.
@@ -174,13 +179,19 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         error_message: error.map_or("", |error| error.message()),
         cost_breakdown: bill.cost.as_ref().map(Breakdown::of),
         counted_in: &counted_in,
-        metadata: Metadata::of(&usage, finished.content.as_ref().map(|content| content.shown())),
+        counted_as: grant.and_then(|grant| grant.key.first_hash.as_deref()).unwrap_or_default(),
+        metadata: Metadata::of(finished, taken),
     };
     serde_json::to_writer(out, &line)
 }
 
-impl Metadata {
-    fn of(usage: &Usage, content: Option<Value>) -> Option<Self> {
+impl<'a> Metadata<'a> {
+    fn of(finished: &Finished, taken: &'a Taken) -> Option<Self> {
+        let usage = finished.usage.unwrap_or_default();
+        let content = finished.content.as_ref().map(|content| content.shown());
+        let group = finished.group.as_deref().unwrap_or_default();
+        // Where no money is held, no budget counts.
+        let asked_model = taken.charge.as_ref().and(taken.budgeted_model(group));
         let units = &usage.units;
         let units = Counted {
             milliseconds: units.milliseconds,
@@ -191,7 +202,8 @@ impl Metadata {
             web_searches: u64::from(usage.web_searches),
         };
         let units = (usage.web_searches > 0 || !usage.units.is_empty()).then_some(units);
-        (units.is_some() || content.is_some()).then_some(Metadata { units, content })
+        let some = units.is_some() || content.is_some() || asked_model.is_some();
+        some.then_some(Metadata { asked_model, units, content })
     }
 }
 

@@ -1,10 +1,17 @@
 //! What has changed, told to those who keep copies of it.
 
+use crate::domain::keys::Key;
+
 /// What was made, changed or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Changed {
-    /// A key, by hash. A replaced key is told under its old hash and its new one.
-    Key(String),
+    /// A key. A replaced key is told under its old hash and its new one.
+    Key {
+        /// Its hash.
+        hash: String,
+        /// The hash that it is counted under ([`Key::counted_as`]).
+        counted_as: String,
+    },
     /// A user.
     User(String),
     /// A team, or a member of it.
@@ -21,6 +28,12 @@ pub enum Changed {
     Model(String),
     /// More than can be said one by one.
     Everything,
+}
+
+impl From<&Key> for Changed {
+    fn from(key: &Key) -> Self {
+        Changed::Key { hash: key.hash.clone(), counted_as: key.counted_as().to_string() }
+    }
 }
 
 /// Somebody who keeps copies of what the operations change. Called after the change was committed, on the thread

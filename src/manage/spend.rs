@@ -6,6 +6,7 @@ use super::{Call, fail, show};
 use crate::base::error::Error;
 use crate::base::money::Nanos;
 use crate::domain::ledger::AccountId;
+use crate::store::{StoreError, StoreErrorKind};
 
 /// Sets the spend of the current period to the request's `reset_to`; answers it and what it was before, in dollars.
 ///
@@ -13,14 +14,19 @@ use crate::domain::ledger::AccountId;
 /// 422 without an amount; 400 when it is more than was spent; 503.
 pub async fn lower(call: &Call, id: AccountId) -> Result<(Value, Value), Error> {
     let to = call.body.dollars("reset_to")?.value().ok_or_else(|| fail::missing("reset_to"))?;
-    let store = call.manage.store();
-    let found = store.accounts(vec![id.clone()], call.now_ms).await.map_err(fail::store)?;
-    let previous = found.get(&id).map_or(0, |account| account.spend_nanos);
-    if to > previous {
-        let (to, previous) = (Nanos::new(to), Nanos::new(previous));
-        let message = format!("reset_to ({to}) must be <= current spend ({previous})");
-        return Err(fail::invalid("reset_to", message));
-    }
-    let account = store.set_spend(id, to, call.now_ms).await.map_err(fail::store)?;
-    Ok((show::usd(account.spend_nanos), show::usd(previous)))
+    // Rows that are stored meanwhile would be set back without being told of.
+    let lowered = call.manage.store().transaction(call.now_ms, move |transaction| {
+        let previous = transaction.account(&id)?.spend_nanos;
+        if to > previous {
+            let (to, previous) = (Nanos::new(to), Nanos::new(previous));
+            let message = format!("reset_to ({to}) must be <= current spend ({previous})");
+            return Err(StoreError::invalid(message));
+        }
+        Ok((transaction.set_spend(&id, to)?.spend_nanos, previous))
+    });
+    let (spend, previous) = lowered.await.map_err(|error| match error.kind {
+        StoreErrorKind::Invalid => fail::invalid("reset_to", error.message),
+        _ => fail::store(error),
+    })?;
+    Ok((show::usd(spend), show::usd(previous)))
 }

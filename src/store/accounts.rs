@@ -1,9 +1,9 @@
 //! Accounts in the database: read, charged, set by hand, begun anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::session::{Access, Session, pieces, places, tuples};
-use super::{Row, Store, StoreError, Value};
+use super::{Row, Store, StoreError, Value, keys};
 use crate::domain::keys::Limits;
 use crate::domain::keys::reset::Calendar;
 use crate::domain::ledger::{Account, AccountId, AccountKind};
@@ -16,7 +16,8 @@ const STEP: i64 = 500;
 
 impl Store {
     /// Accounts as they stand, those that do not exist left out. A period that is over by `now_ms` shows as begun
-    /// anew, whether or not that has been written.
+    /// anew, whether or not that has been written. A key that was replaced has the account of the key that replaced
+    /// it, under the name that was asked for.
     ///
     /// # Errors
     /// When the database is not there.
@@ -27,10 +28,30 @@ impl Store {
     ) -> Result<BTreeMap<AccountId, Account>, StoreError> {
         let calendar = self.calendar();
         self.read(move |session| {
-            let mut found = load(session, &ids)?;
+            let mut found = load_following(session, &ids)?;
             found.values_mut().for_each(|account| {
                 account.roll(&calendar, now_ms);
             });
+            Ok(found)
+        })
+        .await
+    }
+
+    /// The accounts of these kinds that an owner has: for single models, windows, members.
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub async fn accounts_of(
+        &self,
+        owner: &str,
+        kinds: Vec<AccountKind>,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let owner = owner.to_string();
+        self.read(move |session| {
+            let mut found = Vec::new();
+            for kind in &kinds {
+                found.extend(windows(session, *kind, &[owner.as_str()])?);
+            }
             Ok(found)
         })
         .await
@@ -170,6 +191,38 @@ pub(super) fn load(
         found.extend(rows.iter().filter_map(|row| Some((account_id(row, 0)?, account(row, 3)))));
     }
     Ok(found)
+}
+
+/// Those of the accounts that exist, of replaced keys under their successor's name. Accounts are looked for before
+/// successors, and again as long as there are any: statements of one reader see a replacement that is made in between.
+fn load_following(
+    session: &mut dyn Session,
+    ids: &[AccountId],
+) -> Result<BTreeMap<AccountId, Account>, StoreError> {
+    let mut found = load(session, ids)?;
+    let mut sought: Vec<(AccountId, AccountId)> =
+        ids.iter().filter(|id| is_of_key(id.kind)).map(|id| (id.clone(), id.clone())).collect();
+    loop {
+        sought.retain(|(asked, _)| !found.contains_key(asked));
+        let hashes: Vec<&str> = sought.iter().map(|(asked, _)| asked.owner.as_str()).collect();
+        let replaced = if hashes.is_empty() { HashMap::new() } else { keys::replaced(session, &hashes)? };
+        let mut moved = Vec::new();
+        for (asked, at) in sought {
+            let owner = replaced.get(&asked.owner).filter(|owner| **owner != at.owner);
+            moved.extend(owner.map(|owner| (asked, AccountId { owner: owner.clone(), ..at })));
+        }
+        if moved.is_empty() {
+            return Ok(found);
+        }
+        let places: Vec<AccountId> = moved.iter().map(|(_, at)| at.clone()).collect();
+        let there = load(session, &places)?;
+        found.extend(moved.iter().filter_map(|(asked, at)| Some((asked.clone(), there.get(at)?.clone()))));
+        sought = moved;
+    }
+}
+
+fn is_of_key(kind: AccountKind) -> bool {
+    matches!(kind, AccountKind::Key | AccountKind::KeyModel | AccountKind::KeyWindow)
 }
 
 /// Writes accounts, new or not.

@@ -18,6 +18,8 @@ pub struct Appended {
     /// How the accounts of all rows of the batch stand with them, whether or not the rows were new: who gives
     /// rows again because the first answer was lost learns what it would have learned from that.
     pub charged: Vec<Charged>,
+    /// Keys of rows that were replaced, by hash, and the hash of the key that pays for them now.
+    pub replaced: HashMap<String, String>,
 }
 
 /// How an account stands with a batch of rows.
@@ -85,8 +87,9 @@ fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> 
     let ids = insert(session, rows)?;
     let all: Vec<&LedgerRow> = rows.iter().collect();
     let new: Vec<&LedgerRow> = rows.iter().filter(|row| ids.contains(&row.id)).collect();
-    let of_all = charges(session, &all)?;
-    let of_new = if new.len() == all.len() { None } else { Some(charges(session, &new)?) };
+    let replaced = replaced_keys(session, &all)?;
+    let of_all = charges_with(session, &all, &replaced)?;
+    let of_new = if new.len() == all.len() { None } else { Some(charges_with(session, &new, &replaced)?) };
     let owners: Vec<AccountId> = of_all.keys().cloned().collect();
     let mut accounts = accounts::load(session, &owners)?;
     for (id, charges) in of_new.as_ref().unwrap_or(&of_all) {
@@ -100,7 +103,7 @@ fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> 
         add_totals(session, &totals_of(new.iter().copied()))?;
         know_end_users(session, &new)?;
     }
-    Ok(Appended { rows: new.len(), charged })
+    Ok(Appended { rows: new.len(), charged, replaced })
 }
 
 /// Inserts the rows that are not there; answers their ids.
@@ -127,19 +130,36 @@ pub(super) fn charges(
     session: &mut dyn Session,
     rows: &[&LedgerRow],
 ) -> Result<BTreeMap<AccountId, Vec<Charge>>, StoreError> {
-    let distinct = |name: fn(&LedgerRow) -> &str| {
-        let names: HashSet<&str> = rows.iter().map(|row| name(row)).filter(|name| !name.is_empty()).collect();
-        let mut names: Vec<&str> = names.into_iter().collect();
-        names.sort_unstable();
-        names
-    };
-    let hashes = distinct(|row| &row.key_hash);
-    let replaced = keys::replaced(session, &hashes)?;
+    let replaced = replaced_keys(session, rows)?;
+    charges_with(session, rows, &replaced)
+}
+
+/// The keys of rows that were replaced.
+fn replaced_keys(
+    session: &mut dyn Session,
+    rows: &[&LedgerRow],
+) -> Result<HashMap<String, String>, StoreError> {
+    keys::replaced(session, &distinct(rows, |row| &row.key_hash))
+}
+
+fn distinct<'a>(rows: &[&'a LedgerRow], name: fn(&LedgerRow) -> &str) -> Vec<&'a str> {
+    let names: HashSet<&str> = rows.iter().map(|row| name(row)).filter(|name| !name.is_empty()).collect();
+    let mut names: Vec<&str> = names.into_iter().collect();
+    names.sort_unstable();
+    names
+}
+
+fn charges_with(
+    session: &mut dyn Session,
+    rows: &[&LedgerRow],
+    replaced: &HashMap<String, String>,
+) -> Result<BTreeMap<AccountId, Vec<Charge>>, StoreError> {
+    let hashes = distinct(rows, |row| &row.key_hash);
     let current: Vec<&str> =
         hashes.iter().map(|hash| replaced.get(*hash).map_or(*hash, String::as_str)).collect();
     let mut windows: HashMap<(AccountKind, String), Vec<AccountId>> = HashMap::new();
     let of_keys = accounts::windows(session, AccountKind::KeyWindow, &current)?;
-    let of_teams = accounts::windows(session, AccountKind::TeamWindow, &distinct(|row| &row.team_id))?;
+    let of_teams = accounts::windows(session, AccountKind::TeamWindow, &distinct(rows, |row| &row.team_id))?;
     for id in of_keys.into_iter().chain(of_teams) {
         let owner = if id.kind == AccountKind::KeyWindow { AccountKind::Key } else { AccountKind::Team };
         windows.entry((owner, id.owner.clone())).or_default().push(id);

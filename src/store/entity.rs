@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::session::{Session, pieces, places, tuples};
 use super::value::json;
-use super::{Row, Store, StoreError, Value, accounts, tables};
+use super::{Row, Store, StoreError, Value, accounts, keys, tables};
 use crate::domain::keys::reset::Calendar;
 use crate::domain::keys::{Budget, Limits, State, Window};
 use crate::domain::ledger::{AccountId, AccountKind};
@@ -155,6 +155,9 @@ pub(super) fn create<E: Entity>(
     now_ms: i64,
 ) -> Result<E, StoreError> {
     check(&new)?;
+    if E::KIND == Some(AccountKind::Key) {
+        keys::must_be_unused(session, new.id().0)?;
+    }
     let (created, updated) = new.times();
     (*created, *updated) = (now_ms, now_ms);
     let mut parameters = row_of(session, &mut new, now_ms)?;

@@ -4,9 +4,10 @@ use super::entity::{create, get, missing, remove};
 use super::find::{Clause, Page, Test};
 use super::session::{Session, pieces, places};
 use super::value::json;
-use super::{Store, StoreError, Value};
+use super::{Store, StoreError, Value, accounts};
 use crate::domain::keys::Key;
 use crate::domain::keys::reset::Calendar;
+use crate::domain::ledger::{AccountId, AccountKind};
 
 /// A key that was deleted or replaced.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,10 +53,12 @@ impl Store {
             let old = get::<Key>(session, &hash, "")?.ok_or_else(missing::<Key>)?;
             archive(session, &old, by.as_deref(), now_ms)?;
             session.execute("DELETE FROM stagedoor_keys WHERE id = $1", &[Value::from(&hash)])?;
+            let first = old.counted_as().to_string();
             let mut new = Key { hash: new_hash.clone(), ..old };
             change(&mut new)?;
             new.rotation_count += 1;
             new.last_rotation_at_ms = Some(now_ms);
+            new.first_hash = Some(first);
             new.hash.clone_from(&new_hash);
             replace(session, &hash, new, revoke_ms, &calendar, now_ms)
         })
@@ -99,6 +102,22 @@ impl Store {
     }
 }
 
+/// A text that once was another key's is nobody else's: rows that are on their way still name it, and what was revoked
+/// must not work again.
+pub(super) fn must_be_unused(session: &mut dyn Session, hash: &str) -> Result<(), StoreError> {
+    let sql = "SELECT key_hash FROM stagedoor_retired_keys WHERE id = $1";
+    let successor = session.first(sql, &[hash.into()])?.map(|row| row.text(0));
+    match successor.filter(|successor| successor != hash) {
+        Some(_) => Err(StoreError::conflict("key")),
+        None => Ok(()),
+    }
+}
+
+/// Whether there is an account of that hash: of a key that is or was.
+fn has_money(session: &mut dyn Session, hash: &str) -> Result<bool, StoreError> {
+    Ok(!accounts::load(session, &[AccountId::new(AccountKind::Key, hash)])?.is_empty())
+}
+
 /// Puts the new row in the old one's place.
 fn replace(
     session: &mut dyn Session,
@@ -109,7 +128,14 @@ fn replace(
     now_ms: i64,
 ) -> Result<Key, StoreError> {
     let new_hash = new.hash.clone();
+    // The account of a deleted key stays for the record, and two accounts do not become one.
+    if has_money(session, &new_hash)? {
+        return Err(StoreError::conflict("key"));
+    }
     let created_at_ms = new.created_at_ms;
+    // Earlier hashes lead to the newest one, too, and end no later than they did.
+    let sql = "UPDATE stagedoor_retired_keys SET key_hash = $1 WHERE key_hash = $2";
+    session.execute(sql, &[Value::from(&new_hash), hash.into()])?;
     create(session, new, 0, calendar, now_ms)?;
     for kind in ["key", "key_model", "key_window"] {
         let parameters = [kind.into(), Value::from(&new_hash), hash.into()];
@@ -123,9 +149,6 @@ fn replace(
             session.execute(&sql, &parameters)?;
         }
     }
-    // Earlier hashes lead to the newest one, too, and end no later than they did.
-    let sql = "UPDATE stagedoor_retired_keys SET key_hash = $1 WHERE key_hash = $2";
-    session.execute(sql, &[Value::from(&new_hash), hash.into()])?;
     let sql = "INSERT INTO stagedoor_retired_keys (id, key_hash, revoke_ms) VALUES ($1, $2, $3)
                ON CONFLICT (id) DO UPDATE SET key_hash = excluded.key_hash, revoke_ms = excluded.revoke_ms";
     session.execute(sql, &[hash.into(), Value::from(&new_hash), revoke_ms.into()])?;
@@ -188,4 +211,10 @@ pub(super) fn replaced(
         found.extend(session.query(&sql, &parameters)?.iter().map(|row| (row.text(0), row.text(1))));
     }
     Ok(found)
+}
+
+/// The hashes that a key has replaced.
+pub(super) fn replaced_by(session: &mut dyn Session, hash: &str) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT id FROM stagedoor_retired_keys WHERE key_hash = $1 ORDER BY id";
+    Ok(session.query(sql, &[hash.into()])?.iter().map(|row| row.text(0)).collect())
 }

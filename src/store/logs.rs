@@ -2,7 +2,7 @@
 
 use super::find::{Clause, Page, Test};
 use super::session::{Access, Dialect, Session};
-use super::{Row, Store, StoreError, Value, ledger_row};
+use super::{Row, Store, StoreError, Value, keys, ledger_row};
 use crate::domain::ledger::{DAY_MS, LedgerRow, Sums, day_of, id_ms};
 
 mod stretch;
@@ -92,14 +92,19 @@ impl LogFind {
 }
 
 impl Store {
-    /// A page of rows, the latest first unless asked otherwise. The total counts up to 10 000. What no index finds
+    /// A page of rows, the latest first unless asked otherwise. Those of a key have also the hashes that it replaced. The total counts up to 10 000. What no index finds
     /// or sorts is looked for in a stretch of the rows, the latest ones (the earliest when the earliest come first);
     /// the total is capped when there are more.
     ///
     /// # Errors
     /// `Invalid` for a column that is not there; when the database is not there.
     pub async fn logs(&self, find: LogFind) -> Result<Page<LedgerRow>, StoreError> {
-        self.long(Access::Snapshot, move |session| page(session, &find)).await
+        self.long(Access::Snapshot, move |session| {
+            let tests = find.tests.iter().cloned();
+            let tests = tests.map(|test| of_all_texts(session, test)).collect::<Result<_, _>>()?;
+            page(session, &LogFind { tests, ..find.clone() })
+        })
+        .await
     }
 
     /// What rows come to for each combination of values in these columns, the dearest first. It reads the rows
@@ -163,6 +168,18 @@ fn column(name: &str) -> Result<String, StoreError> {
         return Ok(name.to_string());
     }
     Err(StoreError::invalid(format!("a ledger row has no column `{name}`")))
+}
+
+/// The rows of a key are those of all texts that it had.
+fn of_all_texts(session: &mut dyn Session, test: Test) -> Result<Test, StoreError> {
+    let Test::Is("key_hash", Value::Text(hash)) = &test else { return Ok(test) };
+    let replaced = keys::replaced_by(session, hash)?;
+    if replaced.is_empty() {
+        return Ok(test);
+    }
+    let others = replaced.into_iter().filter(|other| other != hash);
+    let others = others.map(|other| Test::Is("key_hash", other.as_str().into())).collect::<Vec<_>>();
+    Ok(Test::Any(others.into_iter().chain([test]).collect()))
 }
 
 /// Columns with an index of the rows that have something there.

@@ -1,6 +1,6 @@
 //! Changes that concern several rows at once, and deleting owners with all that is theirs.
 
-use super::accounts::set_spend;
+use super::accounts::{load, set_spend};
 use super::entity::{Entity, create, get, remove, update};
 use super::find::{Find, Page, page};
 use super::session::Session;
@@ -68,6 +68,16 @@ impl Transaction<'_> {
     /// When the database is not there.
     pub fn delete_keys(&mut self, hashes: &[String], by: Option<&str>) -> Result<Vec<Key>, StoreError> {
         keys::delete(self.session, hashes, by, self.now_ms)
+    }
+
+    /// An account as it stands now, also one that does not exist yet.
+    ///
+    /// # Errors
+    /// When the database is not there.
+    pub fn account(&mut self, id: &AccountId) -> Result<Account, StoreError> {
+        let mut account = load(self.session, std::slice::from_ref(id))?.remove(id).unwrap_or_default();
+        account.roll(self.calendar, self.now_ms);
+        Ok(account)
     }
 
     /// As [`Store::set_spend`].

@@ -2,7 +2,7 @@
 
 use super::find::{Clause, Page, Test};
 use super::session::{Access, Session};
-use super::{Store, StoreError, Value, daily};
+use super::{Store, StoreError, Value, daily, keys};
 use crate::domain::ledger::{Sums, TotalKind};
 
 /// Rows of one answer at most. A report that has more is refused: a bill that is cut would be a wrong one.
@@ -135,6 +135,18 @@ impl ReportFilter {
         self.numbers == Numbers::Spend && everybody && told
     }
 
+    /// The same; what a key has spent includes what it has spent under the hashes that it replaced.
+    fn of_all_texts(&self, session: &mut dyn Session) -> Result<Self, StoreError> {
+        let mut found = self.clone();
+        let owners = if self.kind == TotalKind::Key { found.owners.as_mut() } else { None };
+        for hashes in owners.into_iter().chain(found.keys.as_mut()) {
+            for hash in hashes.clone() {
+                hashes.extend(keys::replaced_by(session, &hash)?);
+            }
+        }
+        Ok(found)
+    }
+
     fn tests(&self) -> Vec<Test> {
         let one_of = |column, names: &Option<Vec<String>>| {
             names.as_ref().map(|names| Test::OneOf(column, names.iter().map(Value::from).collect()))
@@ -192,6 +204,7 @@ impl Store {
         // What is missing in one table and what is read from the other must be of one moment.
         let access = if daily { Access::Snapshot } else { Access::Read };
         self.long(access, move |session| {
+            let filter = filter.of_all_texts(session)?;
             let mut clause = Clause::default();
             let table = if daily {
                 let behind = daily::behind(session, filter.from_day, filter.to_day)?;
@@ -214,7 +227,11 @@ impl Store {
         page: u32,
         size: u32,
     ) -> Result<Page<ReportRow>, StoreError> {
-        self.long(Access::Snapshot, move |session| one_page(session, &filter, page, size)).await
+        self.long(Access::Snapshot, move |session| {
+            let filter = filter.of_all_texts(session)?;
+            one_page(session, &filter, page, size)
+        })
+        .await
     }
 }
 

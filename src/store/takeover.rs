@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use super::entity::{self, Entity};
 use super::openings::{self, Opening};
 use super::session::{Access, Session};
-use super::{Store, StoreError, Value, accounts};
+use super::{Store, StoreError, Value, accounts, keys};
 use crate::domain::keys::reset::Calendar;
 use crate::domain::ledger::{Account, AccountId, AccountKind};
 
@@ -122,6 +122,9 @@ impl Store {
                 if how.apply {
                     let sql =
                         "INSERT INTO stagedoor_retired_keys (id, key_hash, revoke_ms) VALUES ($1, $2, $3)";
+                    // That one may have been replaced here meanwhile.
+                    let now = keys::replaced(session, &[hash.as_str()])?.remove(hash);
+                    let hash = now.as_ref().unwrap_or(hash);
                     session.execute(sql, &[Value::from(old), Value::from(hash), (*until_ms).into()])?;
                 }
             }

@@ -28,6 +28,8 @@ pub struct Identity {
     pub purses: Vec<Purse>,
     /// What the key and its team change about its requests; most change nothing.
     pub own: Option<Arc<OwnRouting>>,
+    /// When one of its budgets ends that was raised for a while: it is to be worked out anew then.
+    until_ms: Option<i64>,
     /// What it has spent since it was looked up, nano-dollars.
     spent_since: AtomicI64,
 }
@@ -66,6 +68,7 @@ impl Identity {
             rates: Vec::new(),
             purses: Vec::new(),
             own: None,
+            until_ms: None,
             spent_since: AtomicI64::new(0),
         }
     }
@@ -78,6 +81,7 @@ impl Identity {
             rates: Vec::new(),
             purses: Vec::new(),
             own: OwnRouting::of(&grant.key, grant.team.as_ref()).map(Arc::new),
+            until_ms: raised_until(&grant, now_ms),
             spent_since: AtomicI64::new(0),
         };
         identity.count_key(&grant, now_ms);
@@ -89,6 +93,11 @@ impl Identity {
     /// The virtual key.
     pub fn key(&self) -> Option<&Key> {
         self.grant.as_ref().map(|grant| &grant.key)
+    }
+
+    /// Whether what was worked out of it holds no longer.
+    pub fn is_over(&self, now_ms: i64) -> bool {
+        self.until_ms.is_some_and(|until| until <= now_ms)
     }
 
     /// A key that nobody can look up now, with nothing but what is said of it here.
@@ -148,7 +157,7 @@ impl Identity {
 
     fn count_key(&mut self, grant: &Grant, now_ms: i64) {
         let key = &grant.key;
-        let scope = ScopeId::new(ScopeKind::Key, &key.hash);
+        let scope = key.scope();
         let mut limits = merged(&key.limits, budget(grant, key.budget_id.as_deref()), now_ms);
         limits.add_for_a_while(key.temp_budget_increase_nanos, key.temp_budget_expiry_ms, now_ms);
         self.windows(&scope, AccountKind::KeyWindow, &key.hash, &key.budget_limits);
@@ -222,11 +231,11 @@ impl Identity {
             ..Rates::default()
         };
         if !of_key.is_empty() {
-            rates.push((ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group), of_key));
+            rates.push((key.model_scope(group), of_key));
         }
         if let Some(max) = model_budget(&key.limits, group) {
             purses.push(Purse {
-                scope: ScopeId::pair(ScopeKind::ModelPerKey, &key.hash, group),
+                scope: key.model_scope(group),
                 id: AccountId::pair(AccountKind::KeyModel, &key.hash, group).into(),
                 max: Some(max),
                 soft: None,
@@ -254,6 +263,12 @@ impl Identity {
         }
         (rates, purses)
     }
+}
+
+/// When the first of the budgets that are raised for a while is as before.
+fn raised_until(grant: &Grant, now_ms: i64) -> Option<i64> {
+    let shared = grant.budgets.iter().map(|budget| budget.temp_budget_expiry_ms);
+    shared.chain([grant.key.temp_budget_expiry_ms]).flatten().filter(|until| *until > now_ms).min()
 }
 
 fn budget<'a>(grant: &'a Grant, id: Option<&str>) -> Option<&'a Budget> {

@@ -113,6 +113,7 @@ impl Directory {
             Found::Unknown => Some((Found::Unknown, Age::Fresh)),
             Found::Known(ref identity) => {
                 let age = match age {
+                    _ if identity.is_over(unix_ms()) => Age::Old,
                     age if age < self.0.fresh => Age::Fresh,
                     age if age < 2 * self.0.fresh => Age::Stale,
                     _ => Age::Old,
@@ -146,8 +147,22 @@ impl Directory {
         let answered = answered.and_then(|answered| answered.map_err(|error| error.as_ref().clone()));
         match (answered, copy) {
             // Who is known goes on while the database is away, however old the copy.
-            (Err(_), Some((found, _))) => Ok(found),
+            (Err(_), Some((found, _))) => Ok(self.as_of_now(found)),
             (answered, _) => answered,
+        }
+    }
+
+    /// What is known of a key, worked out anew where that is over.
+    fn as_of_now(&self, found: Found) -> Found {
+        let now_ms = unix_ms();
+        match &found {
+            Found::Known(identity) if identity.is_over(now_ms) => match identity.grant.as_deref() {
+                Some(grant) => {
+                    Found::Known(Arc::new(Identity::of_grant(grant.clone(), now_ms, self.0.terms)))
+                }
+                None => found,
+            },
+            _ => found,
         }
     }
 

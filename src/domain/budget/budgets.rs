@@ -90,6 +90,8 @@ pub struct Standing {
 struct State {
     /// Whether the store has said what was spent. Before that the account only counts what is stored meanwhile.
     loaded: bool,
+    /// Somebody may have changed it in the store since.
+    stale: bool,
     /// Rows of it are on their way into the store, and nobody knows whether they have arrived.
     in_doubt: bool,
     stored: Nanos,
@@ -113,6 +115,7 @@ impl State {
     fn unknown(now: UnixMs) -> Self {
         State {
             loaded: false,
+            stale: false,
             in_doubt: false,
             stored: Nanos::ZERO,
             unstored: Nanos::ZERO,
@@ -233,18 +236,21 @@ impl Budgets {
         if mark != Mark(state.confirms) || state.in_doubt {
             return false;
         }
+        state.stale = false;
         if !std::mem::replace(&mut state.loaded, true) {
             (state.stored, state.began_at, state.resets_at, state.every) =
                 (spent, began_at, resets_at, every);
             state.touched = now;
             return true;
         }
+        // Somebody may have begun a period here since the store was asked, or the store may not have noticed yet that
+        // one is over; then its sum is of the one before.
+        let now = now.max(state.touched);
         state.roll(&self.calendar, now);
         if began_at > state.began_at {
             // Somebody has begun a period by hand. What was admitted before counts into the last one, here as there.
             state.begin(began_at);
         }
-        // The store may not have noticed yet that a period is over; then its sum is of the one before.
         if resets_at.is_none_or(|resets_at| resets_at > now) {
             state.stored = spent;
             state.resets_at = resets_at;
@@ -285,6 +291,28 @@ impl Budgets {
         if let Some(state) = self.accounts.lock_all([scope.key()]).get(scope.key()) {
             state.confirms += 1;
         }
+    }
+
+    /// Somebody has changed more accounts in the store than can be named: all are to be read again before they are used.
+    pub fn all_changed(&self) {
+        self.accounts.each(|state| {
+            state.confirms += 1;
+            state.stale = true;
+        });
+    }
+
+    /// The store does not answer: what these accounts were before somebody changed them holds. Answers whether all of
+    /// them had been read before.
+    pub fn keep<'a>(&self, scopes: impl Iterator<Item = &'a ScopeId>) -> bool {
+        let mut all = true;
+        for scope in scopes {
+            let mut locked = self.accounts.lock_all([scope.key()]);
+            match locked.get(scope.key()).filter(|state| state.loaded) {
+                Some(state) => state.stale = false,
+                None => all = false,
+            }
+        }
+        all
     }
 
     /// How an account stands; `None` while it is not loaded.
@@ -349,9 +377,9 @@ impl Budgets {
     }
 }
 
-/// An account of which the store has told.
+/// An account of which the store has told, and which nobody has changed since.
 fn known<'a>(locked: &'a mut Locked<'_, State>, key: u128) -> Option<&'a mut State> {
-    locked.get(key).filter(|state| state.loaded)
+    locked.get(key).filter(|state| state.loaded && !state.stale)
 }
 
 /// The account that is hardest in the way of a request, if any is.

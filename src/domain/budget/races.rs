@@ -153,3 +153,42 @@ fn an_answer_from_before_a_change_by_hand_does_not_make_an_account() {
     budgets.changed(&scope);
     assert!(!budgets.load(&scope, mark, 1, Loaded::default()));
 }
+
+#[test]
+fn an_answer_from_before_a_reset_does_not_bring_the_old_period_back() {
+    let budgets = Budgets::new(Calendar::default());
+    let scope = ScopeId::new(ScopeKind::Key, "k");
+    let every = crate::domain::keys::reset::Every::parse("1h");
+    let hour = 3_600_000;
+    let of_first_hour = Loaded { spent: Nanos::new(90), began_at: 0, resets_at: Some(hour), every };
+    assert!(budgets.load(&scope, budgets.mark(&scope, 1), 1, of_first_hour));
+    let asked = hour - 1;
+    let mark = budgets.mark(&scope, asked);
+    let account = Account { scope: &scope, max: Some(Nanos::new(100)), soft: None };
+    let charge = budgets.reserve(hour + 1, Cost::AtMost(Nanos::new(60)), &[account]).unwrap();
+    budgets.load(&scope, mark, asked, of_first_hour);
+    let standing = budgets.peek(&scope, hour + 2).unwrap();
+    assert_eq!((standing.spent.get(), standing.reserved.get()), (0, 60));
+    charge.settle(Nanos::new(60));
+    assert_eq!(budgets.peek(&scope, hour + 3).unwrap().spent.get(), 60);
+}
+
+#[test]
+fn after_a_change_of_many_accounts_each_is_read_again() {
+    let budgets = Budgets::new(Calendar::default());
+    let scope = ScopeId::new(ScopeKind::Key, "k");
+    let account = Account { scope: &scope, max: Some(Nanos::new(100)), soft: None };
+    let full = Loaded { spent: Nanos::new(100), ..Loaded::default() };
+    assert!(budgets.load(&scope, budgets.mark(&scope, 1), 1, full));
+    let one = Cost::AtMost(Nanos::new(1));
+    assert!(matches!(budgets.reserve(1, one, &[account]), Err(Refused::Exceeded(_))));
+    budgets.all_changed();
+    assert!(matches!(budgets.reserve(1, one, &[account]), Err(Refused::NotLoaded(_))));
+    assert!(budgets.load(&scope, budgets.mark(&scope, 1), 1, Loaded::default()));
+    assert!(budgets.reserve(1, one, &[account]).is_ok());
+    // A store that is away is no reason to refuse who is known.
+    budgets.all_changed();
+    let unknown = ScopeId::new(ScopeKind::Key, "other");
+    assert!(!budgets.keep([&unknown].into_iter()) && budgets.keep([&scope].into_iter()));
+    assert!(budgets.reserve(1, one, &[account]).is_ok());
+}

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{JsonMap, Limits, State, Window};
+use crate::domain::scope::{ScopeId, ScopeKind};
 
 /// A virtual key.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +12,9 @@ use super::{JsonMap, Limits, State, Window};
 pub struct Key {
     /// Lower-case SHA-256 hex of the whole key text, `sk-` included.
     pub hash: String,
+    /// The hash of its first text, where that was replaced. Processes count under it, so that nothing that is under
+    /// way is forgotten when the text changes.
+    pub first_hash: Option<String>,
     /// What may be shown: `sk-...` and the last four characters.
     pub key_name: Option<String>,
     /// A name chosen by people, unique over all live keys.
@@ -117,6 +121,21 @@ impl Key {
     /// The tags that each of its requests carries.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         self.metadata.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+    }
+
+    /// The hash that its rates and budgets are counted under: the same for all texts that it ever had.
+    pub fn counted_as(&self) -> &str {
+        self.first_hash.as_deref().unwrap_or(&self.hash)
+    }
+
+    /// Where its rates and its money are counted.
+    pub fn scope(&self) -> ScopeId {
+        ScopeId::new(ScopeKind::Key, self.counted_as()).shown_as(&self.hash, None)
+    }
+
+    /// Where its rates and its money for one model are counted.
+    pub fn model_scope(&self, model: &str) -> ScopeId {
+        ScopeId::pair(ScopeKind::ModelPerKey, self.counted_as(), model).shown_as(&self.hash, Some(model))
     }
 
     /// Whether it may be used at `now_ms`, and why not.

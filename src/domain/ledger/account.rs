@@ -124,7 +124,8 @@ impl AccountId {
     }
 }
 
-/// The accounts that a row is charged to, windows left out: which of those exist is for the store to know.
+/// The accounts that a row is charged to. What was asked for by a wildcard is charged to the wildcard, and to the model
+/// where somebody has a budget for it: names that nobody has written down have no accounts. Windows left out: which of those exist is for the store to know.
 pub fn accounts_of(row: &LedgerRow) -> Vec<AccountId> {
     use AccountKind::{
         EndUser, Key, KeyModel, Member, Model, OrgMember, Organization, Tag, Team, TeamModel, User, UserModel,
@@ -140,9 +141,12 @@ pub fn accounts_of(row: &LedgerRow) -> Vec<AccountId> {
     ];
     found.extend(single.iter().filter(|(_, id)| !id.is_empty()).map(|(kind, id)| AccountId::new(*kind, *id)));
     let pairs = [
-        (KeyModel, &row.key_hash, &row.model_group),
+        (KeyModel, row.key_hash.as_str(), row.model_group.as_str()),
         (UserModel, &row.user_id, &row.model_group),
         (TeamModel, &row.team_id, &row.model_group),
+        (KeyModel, &row.key_hash, row.asked_model()),
+        (UserModel, &row.user_id, row.asked_model()),
+        (TeamModel, &row.team_id, row.asked_model()),
         (Member, &row.team_id, &row.user_id),
         (OrgMember, &row.organization_id, &row.user_id),
     ];
@@ -286,6 +290,23 @@ mod tests {
         assert_eq!((account.spend_nanos, account.reset_at_ms), (7, Some(3_600_000)));
         account.set_every(&calendar, None, 20);
         assert_eq!((account.spend_nanos, account.reset_at_ms), (7, None));
+    }
+
+    #[test]
+    fn a_model_behind_a_wildcard_is_charged_under_both_names() {
+        let mut row = LedgerRow {
+            key_hash: "k".into(),
+            model_group: "a/*".into(),
+            ..LedgerRow::new(1_795_249_500_123)
+        };
+        let models = |row: &LedgerRow| -> Vec<String> {
+            let all = accounts_of(row).into_iter();
+            all.filter(|id| id.kind == AccountKind::KeyModel).map(|id| id.part).collect()
+        };
+        assert_eq!(models(&row), ["a/*"]);
+        row.metadata.insert(super::super::ASKED_MODEL.into(), "a/b".into());
+        assert_eq!(models(&row), ["a/*", "a/b"]);
+        assert!(!accounts_of(&row).contains(&AccountId::new(AccountKind::Model, "a/b")));
     }
 
     #[test]

@@ -8,4 +8,4 @@ mod row;
 pub use account::{Account, AccountId, AccountKind, Charge, accounts_of, by_account};
 pub use daily::{Sums, Total, TotalKey, TotalKind, totals_of};
 pub use id::{DAY_MS, day_of, derived_id, id_ms, new_id};
-pub use row::{LedgerRow, Status};
+pub use row::{ASKED_MODEL, LedgerRow, Status};

@@ -1,6 +1,7 @@
 //! One finished request, as the ledger keeps it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::id::{id_ms, new_id};
 use crate::base::ids::sha256_hex;
@@ -8,6 +9,9 @@ use crate::domain::keys::JsonMap;
 
 /// The longest name, bytes. PostgreSQL refuses index entries above 2.7 kB, and an entry has up to six names.
 const LONGEST_NAME: usize = 256;
+
+/// Where `metadata` has the name that was asked for, when that is another one than the group's and a budget is for it.
+pub const ASKED_MODEL: &str = "asked_model";
 
 fn fit(name: &mut String) {
     if name.contains('\0') {
@@ -164,6 +168,11 @@ impl LedgerRow {
             self.started_ms = ms;
         }
         self
+    }
+
+    /// The name that was asked for, where somebody has a budget for it beside the group's.
+    pub fn asked_model(&self) -> &str {
+        self.metadata.get(ASKED_MODEL).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// Input and output together.

@@ -9,7 +9,8 @@ use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::domain::budget::Loaded;
 use crate::domain::keys::reset::Every;
-use crate::domain::ledger::AccountId;
+use crate::domain::ledger::{AccountId, AccountKind};
+use crate::domain::scope::ScopeId;
 
 /// How long a request waits for rows of a former process to reach the store before it looks at a budget.
 const FORMER_ROWS: Duration = Duration::from_secs(5);
@@ -19,29 +20,55 @@ const REREAD: Duration = Duration::from_secs(120);
 const REREAD_PAUSE: Duration = Duration::from_secs(2);
 
 impl Governance {
-    /// Reads accounts anew that are known here, after somebody changed them by hand.
-    pub async fn reread(&self, purses: Vec<Purse>) {
-        purses.iter().for_each(|purse| self.budgets.changed(&purse.scope));
-        let known = |purse: &&Purse| self.budgets.peek(&purse.scope, unix_ms()).is_some();
-        let known: Vec<&Purse> = purses.iter().filter(known).collect();
-        if known.is_empty() {
-            return;
-        }
+    /// Reads an owner's account anew, and those that it has for models, windows and members (`parts`), after somebody
+    /// changed the owner. What is not known here is left alone. `scope_of` says where accounts are counted; answers
+    /// where those are that were read, the owner's own in any case.
+    pub async fn reread(
+        &self,
+        own: AccountId,
+        parts: &[AccountKind],
+        scope_of: impl Fn(&AccountId) -> Option<ScopeId>,
+    ) -> Vec<u128> {
+        // At once: whoever is reading it now may have asked before the change.
+        scope_of(&own).iter().for_each(|scope| self.budgets.changed(scope));
         let end = Instant::now() + REREAD;
         let mut pause = LOOK;
         loop {
             // Rows that are stored meanwhile make an answer of the store old; then it is asked again.
-            let cause = match self.load(known.iter().copied()).await {
-                Ok(true) => return,
-                Ok(false) => None,
+            let cause = match self.read_again(&own, parts, &scope_of).await {
+                Ok(Some(read)) => return read,
+                Ok(None) => None,
                 Err(error) => Some(error),
             };
             if Instant::now() >= end {
-                return tracing::error!(?cause, "a changed budget could not be read; the old one holds");
+                tracing::error!(?cause, "a changed budget could not be read; the old one holds");
+                return scope_of(&own).iter().map(ScopeId::key).collect();
             }
             actix_rt::time::sleep(pause).await;
             pause = (pause * 2).min(REREAD_PAUSE);
         }
+    }
+
+    async fn read_again(
+        &self,
+        own: &AccountId,
+        parts: &[AccountKind],
+        scope_of: &impl Fn(&AccountId) -> Option<ScopeId>,
+    ) -> Result<Option<Vec<u128>>, Error> {
+        let mut ids = vec![own.clone()];
+        if !parts.is_empty() {
+            ids.extend(self.store.accounts_of(&own.owner, parts.to_vec()).await.map_err(unreadable)?);
+        }
+        let purse =
+            |id: AccountId| Some(Purse { scope: scope_of(&id)?, id: id.into(), max: None, soft: None });
+        let mut purses: Vec<Purse> = ids.into_iter().filter_map(purse).collect();
+        purses.iter().for_each(|purse| self.budgets.changed(&purse.scope));
+        purses.retain(|purse| self.budgets.peek(&purse.scope, unix_ms()).is_some());
+        let all = purses.is_empty() || self.load(purses.iter()).await?;
+        let read = scope_of(own).into_iter().chain(purses.into_iter().map(|purse| purse.scope));
+        let mut read: Vec<u128> = read.map(|scope| scope.key()).collect();
+        read.dedup();
+        Ok(all.then_some(read))
     }
 
     /// Rows that a former process has left in the spool are money spent, which the store does not know of yet.

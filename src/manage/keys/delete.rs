@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::access;
 use crate::base::error::Error;
 use crate::domain::keys::Key;
-use crate::manage::{Call, Changed, fail};
+use crate::manage::{Call, fail};
 
 /// `/key/delete`: by text, hash or alias; all that exist, or none when one of them is not the caller's to delete.
 ///
@@ -35,7 +35,7 @@ pub async fn delete(call: Call) -> Result<Value, Error> {
     let hashes: Vec<String> = found.iter().map(|(_, key)| key.hash.clone()).collect();
     let gone = call.manage.store().delete_keys(hashes, call.by(), call.now_ms).await.map_err(fail::store)?;
     for key in &gone {
-        call.manage.tell(Changed::Key(key.hash.clone()));
+        call.manage.tell(key.into());
     }
     let names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
     Ok(json!({"deleted_keys": names}))

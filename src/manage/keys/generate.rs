@@ -7,7 +7,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::ids;
 use crate::base::secret::Secret;
 use crate::domain::keys::{Budget, Key};
-use crate::manage::{Call, Changed, fail, show};
+use crate::manage::{Call, fail, show};
 use crate::store::StoreErrorKind;
 
 /// `/key/generate`.
@@ -65,7 +65,7 @@ pub async fn make(call: &Call, service: bool) -> Result<(Key, Secret, Option<Bud
     let secret = secret_of(call, &body)?;
     sign(call, &mut key, &secret);
     let (key, budget) = save(call, before, key, spend).await?;
-    call.manage.tell(Changed::Key(key.hash.clone()));
+    call.manage.tell((&key).into());
     Ok((key, secret, budget))
 }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{access, baseline, bounds, budget_of, fields, generate, owners};
 use crate::base::error::Error;
 use crate::domain::keys::Key;
-use crate::manage::{Call, Changed, fail, show};
+use crate::manage::{Call, fail, show};
 use crate::store::StoreError;
 
 /// `/key/regenerate` and `/key/{key}/regenerate`; without a name the caller's own key.
@@ -50,8 +50,8 @@ pub async fn regenerate(call: Call) -> Result<Value, Error> {
     let store = call.manage.store();
     let saved = store.regenerate_key(&before.hash, &new.hash, revoke_ms, call.by(), now_ms, change).await;
     let saved = saved.map_err(|error| generate::refused(error, alias.as_deref()))?;
-    call.manage.tell(Changed::Key(before.hash));
-    call.manage.tell(Changed::Key(saved.hash.clone()));
+    call.manage.tell((&before).into());
+    call.manage.tell((&saved).into());
     let budget = budget_of(&call, &saved).await?;
     Ok(Value::Object(show::key::generated(&saved, secret.expose(), budget.as_ref())))
 }

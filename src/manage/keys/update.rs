@@ -7,7 +7,7 @@ use crate::base::error::Error;
 use crate::domain::keys::Key;
 use crate::domain::ledger::{AccountId, AccountKind};
 use crate::manage::body::{Body, Given};
-use crate::manage::{Call, Changed, fail};
+use crate::manage::{Call, fail};
 use crate::store::StoreError;
 
 /// `/key/update`.
@@ -83,7 +83,7 @@ async fn change(call: &Call, before: Key, body: &Body) -> Result<Key, Error> {
         Ok(saved)
     });
     let saved = saved.await.map_err(|error| generate::refused(error, alias.as_deref()))?;
-    call.manage.tell(Changed::Key(saved.hash.clone()));
+    call.manage.tell((&saved).into());
     Ok(saved)
 }
 
@@ -133,7 +133,7 @@ async fn set_blocked(call: &Call, key: Key, blocked: bool) -> Result<Value, Erro
         Ok(())
     });
     let saved = saved.await.map_err(|error| generate::refused(error, None))?;
-    call.manage.tell(Changed::Key(saved.hash.clone()));
+    call.manage.tell((&saved).into());
     changed_row(call, &saved).await
 }
 
@@ -146,7 +146,7 @@ pub async fn reset_spend(call: Call) -> Result<Value, Error> {
     must_govern(&call, &key)?;
     let id = AccountId::new(AccountKind::Key, &key.hash);
     let (spend, previous) = crate::manage::spend::lower(&call, id).await?;
-    call.manage.tell(Changed::Key(key.hash.clone()));
+    call.manage.tell((&key).into());
     Ok(json!({
         "key_hash": key.hash,
         "spend": spend,

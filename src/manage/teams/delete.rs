@@ -20,7 +20,7 @@ pub async fn delete(call: Call) -> Result<Value, Error> {
     }
     let deleted = call.manage.store().delete_teams(ids, call.by(), call.now_ms).await;
     let (teams, keys) = deleted.map_err(fail::store)?;
-    keys.into_iter().for_each(|key| call.manage.tell(Changed::Key(key.hash)));
+    keys.iter().for_each(|key| call.manage.tell(key.into()));
     teams.into_iter().for_each(|team| call.manage.tell(Changed::Team(team.team_id)));
     Ok(json!({"deleted_teams": rows}))
 }

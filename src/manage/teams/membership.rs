@@ -165,13 +165,13 @@ pub async fn remove(call: Call) -> Result<Value, Error> {
     let saved = call.manage.store().transaction(call.now_ms, move |transaction| {
         let tests = vec![Test::Is("team_id", Column::from(&of)), Test::Is("user_id", Column::from(&who))];
         let keys = transaction.find::<Key>(&Find::all(tests))?.rows;
-        let hashes: Vec<String> = keys.into_iter().map(|key| key.hash).collect();
+        let hashes: Vec<String> = keys.iter().map(|key| key.hash.clone()).collect();
         transaction.delete_keys(&hashes, by.as_deref())?;
         transaction.delete::<Member>(&of, &who)?;
-        Ok(hashes)
+        Ok(keys)
     });
-    let hashes = saved.await.map_err(fail::store)?;
-    hashes.into_iter().for_each(|hash| call.manage.tell(Changed::Key(hash)));
+    let keys = saved.await.map_err(fail::store)?;
+    keys.iter().for_each(|key| call.manage.tell(key.into()));
     call.manage.tell(Changed::User(user_id));
     call.manage.tell(Changed::Team(team_id));
     super::shown(&call, &team).await

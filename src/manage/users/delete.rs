@@ -23,9 +23,7 @@ pub async fn delete(call: Call) -> Result<Value, Error> {
         teams.extend(super::memberships(&call.manage, id).await?.into_iter().map(|member| member.team_id));
     }
     let (users, keys) = store.delete_users(ids, call.by(), call.now_ms).await.map_err(fail::store)?;
-    for key in keys {
-        call.manage.tell(Changed::Key(key.hash));
-    }
+    keys.iter().for_each(|key| call.manage.tell(key.into()));
     teams.into_iter().for_each(|team| call.manage.tell(Changed::Team(team)));
     for user in &users {
         call.manage.tell(Changed::User(user.user_id.clone()));

@@ -194,13 +194,20 @@ async fn a_replaced_key_keeps_its_money_and_works_until_revoked(case: Case) {
     let new = renew.await.unwrap();
     assert_eq!((new.hash.as_str(), new.key_alias.as_deref(), new.rotation_count), ("h2", Some("a"), 1));
     assert_eq!((new.state.spend_nanos, new.created_at_ms), (30, NOW));
+    assert_eq!((new.counted_as(), new.first_hash.as_deref()), ("h1", Some("h1")));
     assert_eq!(store.grant("h1", NOW + 2).await.unwrap().unwrap().key.hash, "h2");
     assert_eq!(store.grant("h1", NOW + HOUR).await.unwrap(), None);
     // A request of the old key that was under way.
-    store.append(vec![super::row("h1", NOW + 5, 12)]).await.unwrap();
+    let appended = store.append(vec![super::row("h1", NOW + 5, 12)]).await.unwrap();
+    assert_eq!(appended.replaced.into_iter().collect::<Vec<_>>(), [("h1".to_string(), "h2".to_string())]);
     assert_eq!(store.get::<Key>("h2", "").await.unwrap().unwrap().state.spend_nanos, 42);
     store.regenerate_key("h2", "h3", NOW, None, NOW + 2, |_| Ok(())).await.unwrap();
     assert_eq!(store.grant("h1", NOW + 3).await.unwrap().unwrap().key.hash, "h3");
+    for hash in ["h1", "h2", "h3"] {
+        let id = AccountId::new(AccountKind::Key, hash);
+        let found = store.accounts(vec![id.clone()], NOW + 3).await.unwrap();
+        assert_eq!(found[&id].spend_nanos, 42, "{hash}");
+    }
     assert_eq!(store.grant("h2", NOW + 3).await.unwrap(), None);
     let gone = store.delete_keys(vec!["h3".into(), "h9".into()], Some("me".into()), NOW + 9).await.unwrap();
     assert_eq!(gone.len(), 1);
@@ -209,6 +216,13 @@ async fn a_replaced_key_keeps_its_money_and_works_until_revoked(case: Case) {
     assert_eq!((deleted.total, deleted.rows[0].deleted_by.as_deref()), (3, Some("me")));
     assert_eq!((deleted.rows[0].key.hash.as_str(), deleted.rows[0].key.state.spend_nanos), ("h3", 42));
     store.create(Key { key_alias: Some("a".into()), ..key("h4") }, 0, NOW).await.unwrap();
+    // Rows on their way name the old texts, and nobody else pays for them.
+    assert_eq!(conflict(store.create(key("h1"), 0, NOW).await), "key");
+    for taken in ["h1", "h3"] {
+        let renew = store.regenerate_key("h4", taken, NOW, None, NOW + 11, |_| Ok(())).await;
+        assert_eq!(conflict(renew), "key", "{taken}");
+    }
+    assert_eq!(store.audit().await.unwrap(), (2, vec![]));
 }
 
 async fn owners_go_with_what_is_theirs(case: Case) {

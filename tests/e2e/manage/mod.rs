@@ -4,6 +4,7 @@ mod alerts;
 mod bills;
 mod callers;
 mod canary;
+mod changed_budgets;
 mod command_line;
 mod cost_headers;
 mod governed;
@@ -19,10 +20,12 @@ mod own_routing;
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 mod postgres;
 mod roles;
+mod rotated;
 mod spend;
 mod teams;
 mod trouble;
 mod users;
+mod wild_budgets;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
