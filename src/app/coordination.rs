@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use super::accounts::Ledger;
 use crate::actors::coordinator::{Commons, Coordinator, Flush, Reread, Stale};
 use crate::actors::keeper::Kept;
-use crate::actors::key_directory::Purse;
 use crate::base::secret::Secret;
+use crate::domain::ledger::AccountId;
 use crate::domain::scope;
 use crate::gateway::governance::Governance;
 use crate::redis_link::{Counters, Link};
@@ -84,7 +84,7 @@ fn reread(governance: Governance, commons: Commons, control: ArbiterHandle) -> R
             let (governance, commons) = (governance.clone(), commons.clone());
             control.spawn(async move {
                 let key = scope.key();
-                governance.reread(vec![Purse { scope, id, max: None, soft: None }]).await;
+                governance.reread(AccountId::clone(&id), &[], |_| Some(scope.clone())).await;
                 commons.reread(key, generation);
             });
         }

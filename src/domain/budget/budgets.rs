@@ -323,10 +323,18 @@ impl Budgets {
         Some(state.standing())
     }
 
-    /// What is known of an account; `None` while it is not loaded.
+    /// Whether somebody has changed the account since it was read.
+    pub fn is_stale(&self, scope: &ScopeId) -> bool {
+        self.accounts
+            .lock_all([scope.key()])
+            .get(scope.key())
+            .is_some_and(|state| state.loaded && state.stale)
+    }
+
+    /// What is known of an account, perhaps from before somebody changed it; `None` while it was never read.
     pub fn known(&self, key: u128, now: UnixMs) -> Option<Known> {
         let mut locked = self.accounts.lock_all([key]);
-        let state = known(&mut locked, key)?;
+        let state = locked.get(key).filter(|state| state.loaded)?;
         state.roll(&self.calendar, now);
         Some(Known { began_at: state.began_at, stored: state.stored, unstored: state.unstored })
     }

@@ -93,6 +93,7 @@ impl Governance {
         let known = self.store.accounts(ids, now).await.map_err(unreadable)?;
         let mut all = true;
         for (purse, mark) in purses.into_iter().zip(marks) {
+            let changed = self.budgets.is_stale(&purse.scope);
             let account = known.get(&*purse.id).cloned().unwrap_or_default();
             let loaded = Loaded {
                 spent: Nanos::new(account.spend_nanos),
@@ -100,7 +101,11 @@ impl Governance {
                 resets_at: account.reset_at_ms,
                 every: account.every.as_deref().and_then(Every::parse),
             };
-            all &= self.budgets.load(&purse.scope, mark, now, loaded);
+            let taken = self.budgets.load(&purse.scope, mark, now, loaded);
+            if let Some(commons) = self.commons.as_ref().filter(|_| taken && changed) {
+                commons.replace(purse.scope.key());
+            }
+            all &= taken;
         }
         Ok(all)
     }
