@@ -19,6 +19,7 @@ use futures_util::StreamExt;
 
 use super::keeper::DeathNotice;
 use super::topology::Current;
+use crate::base::reach::Reach;
 use crate::base::secret::Secret;
 use crate::config::model::AlertTarget;
 use crate::domain::alert::Alert;
@@ -103,7 +104,7 @@ impl Alerter {
             return place;
         }
         let (AlertTarget::Slack(url) | AlertTarget::Webhook(url)) = target;
-        let route = Route::new(url.expose().to_string(), Vec::<(String, Secret)>::new());
+        let route = Route::new(url.expose().to_string(), Vec::<(String, Secret)>::new(), Reach::Anywhere);
         let waiting = VecDeque::new();
         self.lanes.push(Lane { target: target.clone(), route, waiting, busy: false, full: false });
         self.lanes.len() - 1

@@ -9,6 +9,7 @@ pub mod error;
 pub mod ewma;
 pub mod ids;
 pub mod money;
+pub mod reach;
 pub mod rng;
 pub mod seal;
 pub mod secret;

@@ -24,6 +24,12 @@ pub fn check(settings: &IdentitySettings, peer: Option<IpAddr>, headers: &Header
     Err(error.with_type("auth_error"))
 }
 
+/// Whose address a row names: as [`check`] sees it, and without a proxy's word the one that the connection comes from.
+pub fn shown(settings: &IdentitySettings, peer: Option<IpAddr>, headers: &HeaderMap) -> Option<IpAddr> {
+    let named = if settings.trusts_forwarded_for { forwarded(headers) } else { None };
+    named.or(peer).map(|address| address.to_canonical())
+}
+
 /// The address that the nearest proxy has seen, with or without a port.
 fn forwarded(headers: &HeaderMap) -> Option<IpAddr> {
     let last = headers.get_all(FORWARDED_FOR).last()?.to_str().ok()?.rsplit(',').next()?.trim();

@@ -74,7 +74,7 @@ impl AttemptGuard {
             kind: error.kind(),
             retry_after: error.retry_after(),
             caller_timeout,
-            message: error.message().to_string(),
+            message: error.kept().to_string(),
         };
         self.tell(0, Err(failure), clock::now());
     }

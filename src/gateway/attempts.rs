@@ -170,7 +170,7 @@ async fn in_group(
         if deadline.passed(clock::now()) {
             let over =
                 Error::new(Kind::CallerDeadline, "litellm.Timeout: the request's own time limit is over.");
-            return Err(last.map_or(over.clone(), |last| over.with_cause(last.message())));
+            return Err(last.map_or(over.clone(), |last| over.with_cause(last.kept())));
         }
         let picked = match pick(gateway, call, hop, &tried, nowhere_else).await {
             Ok(picked) => picked,

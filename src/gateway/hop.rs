@@ -82,7 +82,10 @@ fn hop_to(call: &Call, resolved: Resolved, overrides: &Map<String, Value>) -> Ho
 
 /// The caller reads why its own group failed; the fallback's failure is a remark.
 pub fn also_failed(first: Error, group: &str, error: &Error) -> Error {
-    let message = format!("{} Fallback to {group} also failed: {}", first.message(), error.message());
-    let bounded: String = message.chars().take(4_000).collect();
-    first.with_message(bounded)
+    let both = |first: &str, then: &str| -> String {
+        format!("{first} Fallback to {group} also failed: {then}").chars().take(4_000).collect()
+    };
+    let kept = both(first.kept(), error.kept());
+    let message = both(first.message(), error.message());
+    first.with_message(message).with_kept(kept)
 }

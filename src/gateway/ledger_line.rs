@@ -1,6 +1,8 @@
 //! The ledger row of a finished request, written without building one: its serde form is
 //! [`LedgerRow`](crate::domain::ledger::LedgerRow)'s, fields that say nothing left out.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,10 +10,10 @@ use super::bill::Bill;
 use super::governance::Taken;
 use super::record::Finished;
 use crate::actors::confirmed;
+use crate::base::error::Error;
 use crate::domain::deployment::Deployment;
 use crate::domain::ledger::new_id;
 use crate::domain::pricing::Cost;
-use crate::wire::endpoint::Endpoint;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -38,6 +40,8 @@ struct Line<'a> {
     session_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     tags: &'a [&'a str],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requester_ip: Option<IpAddr>,
     model: &'a str,
     model_id: &'a str,
     model_group: &'a str,
@@ -151,7 +155,7 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         ended_ms,
         response_id: finished.answer_id.as_deref().unwrap_or_default(),
         call_id: &finished.call_id,
-        call_type: call_type(finished.endpoint),
+        call_type: finished.endpoint.call_type(),
         key_hash: taken.caller.hashed_key(),
         key_alias: &alias,
         user_id: if user.is_empty() { taken.user.as_deref().unwrap_or_default() } else { &user },
@@ -160,6 +164,7 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         end_user: taken.end_user.as_deref().unwrap_or_default(),
         session_id: taken.session.as_deref().unwrap_or_default(),
         tags: &tags,
+        requester_ip: finished.requester,
         model: &model,
         model_id: deployment.map_or("", |deployment| &deployment.id),
         model_group: finished.group.as_deref().unwrap_or_default(),
@@ -176,13 +181,18 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
         status: if error.is_none() { "success" } else { "failure" },
         error_class: error.map_or("", |error| error.behaviour().class),
         error_code: if error.is_some() { &status } else { "" },
-        error_message: error.map_or("", |error| error.message()),
+        error_message: error.map_or("", |error| told(error, finished)),
         cost_breakdown: bill.cost.as_ref().map(Breakdown::of),
         counted_in: &counted_in,
         counted_as: grant.and_then(|grant| grant.key.first_hash.as_deref()).unwrap_or_default(),
         metadata: Metadata::of(finished, taken),
     };
     serde_json::to_writer(out, &line)
+}
+
+/// A provider's own words may quote the prompt, so they are kept only where prompts are.
+fn told<'a>(error: &'a Error, finished: &Finished) -> &'a str {
+    if finished.content.is_some() { error.message() } else { error.kept() }
 }
 
 impl<'a> Metadata<'a> {
@@ -231,19 +241,4 @@ fn model_of(finished: &Finished, deployment: &Deployment) -> String {
 
 fn millis(duration: std::time::Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// LiteLLM's names of calls, which dashboards group by.
-fn call_type(endpoint: Endpoint) -> &'static str {
-    match endpoint {
-        Endpoint::Chat => "acompletion",
-        Endpoint::Completions => "atext_completion",
-        Endpoint::Embeddings => "aembedding",
-        Endpoint::Moderations => "amoderation",
-        Endpoint::Images => "aimage_generation",
-        Endpoint::Transcriptions => "atranscription",
-        Endpoint::Speech => "aspeech",
-        Endpoint::Rerank => "arerank",
-        Endpoint::Responses => "aresponses",
-    }
 }

@@ -1,10 +1,12 @@
-//! Base URLs that callers bring along: never the gateway's own network.
+//! Base URLs that callers bring along: never the gateway's own network. What a name stands for is judged when a
+//! connection is made ([`Reach::Public`]).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use actix_http::Uri;
 
 use crate::base::error::{Error, Kind};
+use crate::base::reach::Reach;
 
 /// Refuses what is no public `https`/`http` URL by its text: private, loopback, link-local and metadata
 /// addresses, bare host names and `localhost`.
@@ -22,7 +24,9 @@ pub fn check(base: &str) -> Result<(), Error> {
     let Some(host) = uri.host() else { return refused("it has no host") };
     let host = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
     match host.parse::<IpAddr>() {
-        Ok(address) if !is_public(address) => refused("private and metadata addresses are blocked"),
+        Ok(address) if !Reach::Public.allows(address) => {
+            refused("private and metadata addresses are blocked")
+        }
         Ok(_) => Ok(()),
         // Short forms such as 127.1 or 0x7f000001 are addresses to resolvers.
         Err(_)
@@ -35,32 +39,6 @@ pub fn check(base: &str) -> Result<(), Error> {
         }
         Err(_) => Ok(()),
     }
-}
-
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, ..] = v4.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            let reserved = a == 0 || a >= 240 || (a == 192 && b == 0) || (a == 198 && (b == 18 || b == 19));
-            !(v4.is_private()
-                || v4.is_loopback()
-                || v4.is_link_local()
-                || v4.is_multicast()
-                || shared
-                || reserved)
-        }
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v6(v6: Ipv6Addr) -> bool {
-    if let Some(v4) = v6.to_ipv4() {
-        return is_public(IpAddr::V4(v4));
-    }
-    let first = v6.segments()[0];
-    let local = (first & 0xfe00) == 0xfc00 || (first & 0xffc0) == 0xfe80;
-    !(v6.is_loopback() || v6.is_unspecified() || v6.is_multicast() || local)
 }
 
 #[cfg(test)]

@@ -224,7 +224,8 @@ impl Gateway {
             Ok(caller) => {
                 let mut opened = opened;
                 let hashed = Arc::clone(caller.hashed_key());
-                opened.record.note(|facts| facts.hashed_key = Some(hashed));
+                let requester = address::shown(&self.table().config.governance.identity, peer, headers);
+                opened.record.note(|facts| (facts.hashed_key, facts.requester) = (Some(hashed), requester));
                 Ok(Identified { opened, caller, call_id, call_id_in_body })
             }
             Err(error) => Err(refuse(opened.record, error, &call_id, call_id_in_body)),

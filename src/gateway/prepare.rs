@@ -21,6 +21,7 @@ use super::size::prompts;
 use crate::actors::topology::Table;
 use crate::base::clock;
 use crate::base::error::{Error, Kind};
+use crate::base::reach::Reach;
 use crate::base::secret::Secret;
 use crate::domain::bridge::{completions, responses};
 use crate::domain::deployment::Deployment;
@@ -266,8 +267,10 @@ fn route(
 ) -> Result<Rc<Route>, Error> {
     if !call.own_connection.is_empty() {
         let mut own = Deployment::clone(deployment);
+        let mut reach = reach_of(deployment);
         if let Some(base) = &call.own_connection.api_base {
             own.connection.api_base.clone_from(base);
+            reach = Reach::Public;
             // The gateway's key is for the gateway's provider, not for wherever the caller points.
             own.connection.api_key = None;
             own.connection.azure_ad_token = None;
@@ -276,7 +279,7 @@ fn route(
         if let Some(key) = &call.own_connection.api_key {
             own.connection.api_key = Some(key.clone());
         }
-        return Ok(new_route(&own, endpoint, model, call.api_version.as_deref()));
+        return Ok(new_route(&own, endpoint, model, call.api_version.as_deref(), reach));
     }
     Ok(gateway.routes.route(&call.table, deployment, endpoint, model, call.api_version.as_deref()))
 }
@@ -286,14 +289,20 @@ fn new_route(
     endpoint: Endpoint,
     model: &str,
     api_version: Option<&str>,
+    reach: Reach,
 ) -> Rc<Route> {
     if deployment.provider.dialect == Dialect::Anthropic {
         let connection = &deployment.connection;
         let headers = anthropic::headers(connection, &[], None);
-        return Route::new(anthropic::url(&connection.api_base), headers);
+        return Route::new(anthropic::url(&connection.api_base), headers, reach);
     }
     let target = openai::target(deployment, endpoint, model, api_version);
-    Route::new(target.url, target.headers)
+    Route::new(target.url, target.headers, reach)
+}
+
+/// Where a deployment's own URL may lead: whoever may write models into the database need not run the machine.
+fn reach_of(deployment: &Deployment) -> Reach {
+    if deployment.origin.stored { Reach::NoMetadata } else { Reach::Anywhere }
 }
 
 /// What is made once for each deployment and used for every call: routes and response headers.
@@ -322,14 +331,15 @@ impl Routes {
         model: &str,
         api_version: Option<&str>,
     ) -> Rc<Route> {
+        let reach = reach_of(deployment);
         // A URL that depends on the request is not worth keeping.
         if api_version.is_some() || deployment.model != model {
-            return new_route(deployment, endpoint, model, api_version);
+            return new_route(deployment, endpoint, model, api_version, reach);
         }
         let Some(mut known) = self.of(table, deployment) else {
-            return new_route(deployment, endpoint, model, None);
+            return new_route(deployment, endpoint, model, None, reach);
         };
-        let made = || new_route(deployment, endpoint, model, None);
+        let made = || new_route(deployment, endpoint, model, None, reach);
         Rc::clone(known.routes.entry((deployment.position, endpoint)).or_insert_with(made))
     }
 

@@ -4,6 +4,7 @@
 //! answer. [`Record::finish`] consumes it; dropped unfinished (the client hung up, a handler panicked)
 //! it tells `client_gone` itself. There is no third way, so each request has exactly one finished-event.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ pub struct Finished {
     pub stream: bool,
     /// SHA-256 of the caller's key, once it is known.
     pub hashed_key: Option<Arc<str>>,
+    /// The address that it came from.
+    pub requester: Option<IpAddr>,
     /// The name the client asked for, if such a model exists here.
     pub requested_model: Option<Arc<str>>,
     /// The group that answered, or failed last.
@@ -120,6 +123,7 @@ impl Record {
             endpoint,
             stream: false,
             hashed_key: None,
+            requester: None,
             requested_model: None,
             group: None,
             deployment: None,

@@ -122,7 +122,7 @@ fn log(finished: &Finished) {
                 group = finished.group.as_deref(),
                 deployment = finished.deployment.as_ref().map(|deployment| &*deployment.id),
                 error = finished.error.as_ref().map(|error| error.behaviour().label),
-                error_message = finished.error.as_ref().map(|error| error.message()),
+                error_message = finished.error.as_ref().map(|error| error.kept()),
                 cause = finished.error.as_ref().and_then(|error| error.cause()),
                 duration_ms = finished.duration.as_millis() as u64,
                 attempts = finished.attempts,

@@ -44,7 +44,7 @@ impl HttpUpstream {
             return Ok(Rc::clone(ready));
         }
         let target = Target::new(&route.url, &route.headers)?;
-        let lane = self.pool.lane(target.origin());
+        let lane = self.pool.lane(target.origin(), route.reach);
         Ok(Rc::clone(route.ready.get_or_init(|| Rc::new(Ready { target, lane }))))
     }
 }
@@ -64,11 +64,11 @@ impl Upstream for HttpUpstream {
             Ok(prepared) => prepared,
             Err(fault) => return Box::pin(std::future::ready(Err(fault))),
         };
-        let (tls, config) = (Arc::clone(&self.tls), self.config.clone());
+        let (tls, config, reach) = (Arc::clone(&self.tls), self.config.clone(), route.reach);
         Box::pin(async move {
             let connection = match ready.lane.take().await {
                 Some(idle) => idle,
-                None => Connection::new(connect(&ready.target, &tls).await?),
+                None => Connection::new(connect(&ready.target, reach, &tls).await?),
             };
             exchange(connection, Rc::clone(&ready.lane), &config, head, body).await.map(Reply::from)
         })

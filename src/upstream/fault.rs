@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::base::error::{Error, Kind};
+use crate::base::reach::Reach;
 
 /// A failure of transport.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Fault {
     Protocol(String),
     /// The deployment's URL or headers cannot be sent at all.
     Unsendable(String),
+    /// The host stands for addresses only that this URL may not lead to.
+    OutOfReach(Reach),
 }
 
 impl Fault {
@@ -28,6 +31,14 @@ impl Fault {
             Fault::Cut(_) => (Kind::Cut, "the answer was cut off before it was complete."),
             Fault::Protocol(_) => (Kind::InvalidReply, "the answer was no valid HTTP."),
             Fault::Unsendable(_) => (Kind::Misconfigured, "the deployment's URL or headers cannot be sent."),
+            Fault::OutOfReach(Reach::Public) => {
+                let message = "`api_base` is not allowed: its host stands for a private or metadata address.";
+                return Error::new(Kind::Forbidden, message).with_param("api_base").with_cause(self);
+            }
+            Fault::OutOfReach(_) => (
+                Kind::Misconfigured,
+                "the deployment's `api_base` leads to an address at which clouds hand out credentials.",
+            ),
         };
         let class = kind.behaviour().class;
         Error::new(kind, format!("litellm.{class}: {class}: {provider}Exception - {sentence}"))
@@ -39,6 +50,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, cause) = match self {
+            Fault::OutOfReach(reach) => return write!(f, "out of reach ({reach:?})"),
             Fault::Connect(cause) => ("no connection", cause),
             Fault::Closed(cause) => ("closed before the reply", cause),
             Fault::Cut(cause) => ("cut inside the reply", cause),

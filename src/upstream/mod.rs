@@ -24,6 +24,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use futures_core::future::LocalBoxFuture;
 
+use crate::base::reach::Reach;
 use crate::base::secret::Secret;
 use exchange::NetReply;
 pub use fault::Fault;
@@ -37,13 +38,15 @@ pub struct Route {
     pub url: String,
     /// Constant headers, keys included.
     pub headers: Vec<(String, Secret)>,
+    /// Where the URL's host may be.
+    pub reach: Reach,
     ready: OnceCell<Rc<client::Ready>>,
 }
 
 impl Route {
     /// A route that has not been used yet.
-    pub fn new(url: String, headers: Vec<(String, Secret)>) -> Rc<Self> {
-        Rc::new(Route { url, headers, ready: OnceCell::new() })
+    pub fn new(url: String, headers: Vec<(String, Secret)>, reach: Reach) -> Rc<Self> {
+        Rc::new(Route { url, headers, reach, ready: OnceCell::new() })
     }
 }
 

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::io::Io;
 use crate::base::clock;
+use crate::base::reach::Reach;
 
 /// How long an idle connection is kept: a little under the 60 s after which common servers close.
 const IDLE: Duration = Duration::from_secs(55);
@@ -26,7 +27,7 @@ const SWEEP: Duration = Duration::from_secs(10);
 /// A worker's idle connections.
 #[derive(Default)]
 pub struct Pool {
-    lanes: RefCell<HashMap<String, Rc<Lane>>>,
+    lanes: RefCell<HashMap<(String, Reach), Rc<Lane>>>,
 }
 
 /// The idle connections to one origin.
@@ -69,9 +70,9 @@ impl Pool {
         pool
     }
 
-    /// The lane of an origin.
-    pub fn lane(&self, origin: String) -> Rc<Lane> {
-        Rc::clone(self.lanes.borrow_mut().entry(origin).or_default())
+    /// The lane of an origin. Who may reach less far gets no connection of those who reach farther.
+    pub fn lane(&self, origin: String, reach: Reach) -> Rc<Lane> {
+        Rc::clone(self.lanes.borrow_mut().entry((origin, reach)).or_default())
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::client::HttpUpstream;
 use super::{Fault, Reply, Route, Upstream};
+use crate::base::reach::Reach;
 
 /// What the server does with the connections it gets, one after another.
 async fn client(server: impl AsyncFnOnce(TcpListener) + 'static) -> (HttpUpstream, Rc<Route>) {
@@ -16,7 +17,7 @@ async fn client(server: impl AsyncFnOnce(TcpListener) + 'static) -> (HttpUpstrea
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     actix_rt::spawn(server(listener));
     let upstream = HttpUpstream::new(super::tls::client_config(true, None).unwrap());
-    (upstream, Route::new(url, Vec::new()))
+    (upstream, Route::new(url, Vec::new(), Reach::Anywhere))
 }
 
 /// Reads one request with the body `body` and answers it.
@@ -128,6 +129,33 @@ async fn nobody_there_is_a_failed_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     drop(listener);
-    let refused = sent(&upstream, &Route::new(url, Vec::new()), "{}").await;
+    let refused = sent(&upstream, &Route::new(url, Vec::new(), Reach::Anywhere), "{}").await;
     assert!(matches!(refused, Err(Fault::Connect(_))));
+}
+
+#[actix_rt::test]
+async fn a_name_is_judged_by_what_it_stands_for() {
+    let (upstream, operators) = client(async |listener: TcpListener| {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        answer(&mut tcp, "{1}", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+        answer(&mut tcp, "{2}", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    })
+    .await;
+    let named = operators.url.replace("127.0.0.1", "localhost");
+    let own = Route::new(named.clone(), Vec::new(), Reach::Anywhere);
+    assert_eq!(body_of(sent(&upstream, &own, "{1}").await.unwrap()).await.unwrap(), "ok");
+    // The operator's idle connection is nobody else's.
+    for url in [named, operators.url.clone(), operators.url.replace("127.0.0.1", "2130706433")] {
+        let callers = Route::new(url.clone(), Vec::new(), Reach::Public);
+        let Err(fault) = sent(&upstream, &callers, "{}").await else { panic!("{url} was called") };
+        assert_eq!(fault, Fault::OutOfReach(Reach::Public), "{url}");
+        let error = fault.into_error("OpenAI");
+        assert_eq!((error.status(), error.param()), (403, Some("api_base")));
+    }
+    assert_eq!(body_of(sent(&upstream, &own, "{2}").await.unwrap()).await.unwrap(), "ok");
+    for url in ["http://0xa9fea9fe/latest", "http://169.254.169.254/", "http://[::ffff:169.254.169.254]/"] {
+        let stored = Route::new(url.into(), Vec::new(), Reach::NoMetadata);
+        let Err(fault) = sent(&upstream, &stored, "{}").await else { panic!("{url} was called") };
+        assert_eq!(fault.into_error("OpenAI").status(), 500, "{url}");
+    }
 }

@@ -67,6 +67,21 @@ impl Endpoint {
         }
     }
 
+    /// LiteLLM's names of calls, which dashboards group by.
+    pub const fn call_type(self) -> &'static str {
+        match self {
+            Endpoint::Chat => "acompletion",
+            Endpoint::Completions => "atext_completion",
+            Endpoint::Embeddings => "aembedding",
+            Endpoint::Moderations => "amoderation",
+            Endpoint::Images => "aimage_generation",
+            Endpoint::Transcriptions => "atranscription",
+            Endpoint::Speech => "aspeech",
+            Endpoint::Rerank => "arerank",
+            Endpoint::Responses => "aresponses",
+        }
+    }
+
     /// The field without which a request of this kind makes no sense, if there is one.
     pub const fn required_field(self) -> Option<&'static str> {
         match self {

@@ -33,7 +33,7 @@ async fn active_checks_ask_every_deployment() {
     let health = gateway.get("/health?active=true").await.json();
     assert_eq!((&health["healthy_count"], &health["unhealthy_count"]), (&json!(2), &json!(1)), "{health}");
     assert_eq!(health["unhealthy_endpoints"][0]["model_id"], "sk-fake.status=401");
-    assert!(health["unhealthy_endpoints"][0]["error"].as_str().unwrap().contains("Incorrect API key"));
+    assert!(health["unhealthy_endpoints"][0]["error"].as_str().unwrap().contains("`invalid_api_key`"));
     assert_eq!(provider.total().requests, 3);
     assert_eq!(provider.log("sk-fake.id=e")[0].path, "/v1/embeddings");
     gateway.get("/health?active=true&model=embed").await;

@@ -28,8 +28,12 @@ struct Parts {
     should_retry: Option<bool>,
     provider: Option<String>,
     cause: Option<String>,
+    kept: Option<String>,
     headers: Vec<(String, String)>,
 }
+
+/// Longer words of a provider's are not repeated where errors are kept, bytes.
+const LONGEST_WORD: usize = 64;
 
 impl Error {
     /// An error of `kind` with the sentence that the caller may read.
@@ -50,6 +54,7 @@ impl Error {
             should_retry: None,
             provider: None,
             cause: None,
+            kept: None,
             headers: Vec::new(),
         }))
     }
@@ -124,6 +129,30 @@ impl Error {
         self
     }
 
+    /// The public sentence is a provider's text, which may quote the request or the answer. It is the caller's to
+    /// read; what is kept says the class, the status and those of the provider's words that can be no prompt.
+    #[must_use]
+    pub fn in_providers_words(self) -> Self {
+        let class = self.behaviour().class;
+        let provider = self.provider().unwrap_or("the provider");
+        let mut kept =
+            format!("litellm.{class}: {provider} answered with an error, status {}", self.status());
+        let words = [("type", &self.0.type_), ("code", &self.0.code), ("param", &self.0.param)];
+        for (name, word) in words {
+            if let Some(word) = word.as_deref().filter(|word| is_name(word)) {
+                kept.push_str(&format!(", {name} `{word}`"));
+            }
+        }
+        self.with_kept(kept)
+    }
+
+    /// What logs, the ledger and health say in place of the public sentence.
+    #[must_use]
+    pub fn with_kept(mut self, kept: impl Into<String>) -> Self {
+        self.0.kept = Some(kept.into());
+        self
+    }
+
     /// Replaces the public sentence.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
@@ -146,9 +175,14 @@ impl Error {
         self.0.status.unwrap_or(self.behaviour().status)
     }
 
-    /// The public sentence.
+    /// The public sentence. For the caller; elsewhere see [`Error::kept`].
     pub fn message(&self) -> &str {
         &self.0.message
+    }
+
+    /// The sentence for logs, the ledger and health: the public one unless that may quote what was asked or answered.
+    pub fn kept(&self) -> &str {
+        self.0.kept.as_deref().unwrap_or(&self.0.message)
     }
 
     /// The error type for the envelope: the provider's if it gave one.
@@ -192,15 +226,23 @@ impl Error {
     }
 }
 
+/// Whether a word is a name from a program, such as `invalid_request_error` or `messages[0].content`. Numbers alone
+/// are none.
+fn is_name(word: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '[' | ']');
+    word.len() <= LONGEST_WORD && word.contains(|c: char| c.is_ascii_alphabetic()) && word.chars().all(fits)
+}
+
+/// As it may be kept, for logs.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.message())
+        f.write_str(self.kept())
     }
 }
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {}: {}", self.0.kind, self.status(), self.0.message)?;
+        write!(f, "{:?} {}: {}", self.0.kind, self.status(), self.kept())?;
         self.0.cause.as_ref().map_or(Ok(()), |cause| write!(f, " ({cause})"))
     }
 }

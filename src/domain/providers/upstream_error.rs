@@ -36,8 +36,9 @@ pub fn of_reply<'a>(
         .with_retry_after(retry_after(&header, now))
         .with_should_retry(advice);
     match header("x-request-id") {
-        Some(id) => error.with_cause(format_args!("upstream request id {}", scrub::bounded(id, 200))),
-        None => error,
+        // An id is for the log; what is no id is not.
+        Some(id) if is_id(id) => error.with_cause(format_args!("upstream request id {}", id)),
+        _ => error,
     }
 }
 
@@ -65,7 +66,11 @@ fn build(deployment: &Deployment, status: u16, said: &Said) -> Error {
     if let Some(param) = &said.param {
         error = error.with_param(clean(param));
     }
-    error
+    error.in_providers_words()
+}
+
+fn is_id(text: &str) -> bool {
+    text.len() <= 128 && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
 /// The public sentence, in the form that LiteLLM's clients match on.

@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use serde_json::Value;
 
 use crate::base::error::Error;
+use crate::base::reach::Reach;
 use crate::config::stored::hides;
 use crate::domain::keys::JsonMap;
 use crate::manage::fail;
@@ -128,7 +129,8 @@ fn references(master: bool, name: &str, value: &Value) -> Result<(), Error> {
     }
 }
 
-/// Link-local addresses, and the names of metadata servers.
+/// Link-local addresses, and the names of metadata servers. What other names stand for is judged when a connection is
+/// made.
 fn is_metadata(url: &str) -> bool {
     let rest = url.trim().split_once("://").map_or(url.trim(), |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -139,12 +141,7 @@ fn is_metadata(url: &str) -> bool {
     };
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(v4)) => v4.is_link_local() || v4.octets() == [100, 100, 100, 200],
-        Ok(IpAddr::V6(v6)) => {
-            let mapped = v6.to_ipv4().is_some_and(|v4| v4.is_link_local());
-            let amazons = v6.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254];
-            mapped || amazons || (v6.segments()[0] & 0xffc0) == 0xfe80
-        }
+        Ok(address) => !Reach::NoMetadata.allows(address),
         Err(_) => {
             let named = matches!(host.as_str(), "metadata" | "metadata.google.internal" | "instance-data");
             named || is_short_form(&host)

@@ -55,6 +55,25 @@ async fn only_the_named_addresses_may_call() {
 }
 
 #[tokio::test]
+async fn rows_name_the_address_of_the_caller() {
+    let provider = FakeProvider::start().await;
+    for (trusts, shown) in [(false, "127.0.0.1"), (true, "10.1.2.3")] {
+        let gateway = gateway(&provider, json!({"use_x_forwarded_for": trusts}), json!({})).await;
+        let bearer = format!("Bearer {KEY}");
+        let headers = [("authorization", bearer.as_str()), ("x-forwarded-for", "192.0.2.9, 10.1.2.3:4711")];
+        let answer = gateway.raw("POST", CHAT, &headers, chat("gpt").to_string().as_bytes()).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        let row = eventually("the row is in the ledger", || async {
+            let logs = ask(&gateway, KEY, "GET", "/spend/logs", &Value::Null).await.json();
+            logs.get(0).cloned()
+        })
+        .await;
+        assert_eq!(row["requester_ip_address"], shown);
+        assert_eq!(row["metadata"]["requester_ip_address"], shown);
+    }
+}
+
+#[tokio::test]
 async fn headers_name_customers_and_users() {
     let provider = FakeProvider::start().await;
     let general = json!({

@@ -19,6 +19,7 @@ mod own_routing;
 #[path = "../../support/postgres.rs"]
 #[allow(dead_code, reason = "the store's own tests use the rest")]
 mod postgres;
+mod quoting;
 mod roles;
 mod rotated;
 mod spend;

@@ -57,7 +57,8 @@ fn build(kind: Kind, status: u16, type_: &str, quoted: &str) -> Error {
     let error = Error::new(kind, format!("AnthropicException - {quoted}"))
         .with_provider(PROVIDER)
         .with_status(status);
-    if type_.is_empty() { error } else { error.with_type(type_) }
+    let error = if type_.is_empty() { error } else { error.with_type(type_) };
+    error.in_providers_words()
 }
 
 /// The kinds of error types, for errors without a status of their own.
