@@ -30,8 +30,10 @@ const fn one(path: &'static str, make: fn() -> Route) -> ReadRoute {
 /// Every path that is only read and is no management route. Each has its entry in `src/http/docs/areas/service.rs`.
 pub const READS: &[ReadRoute] = &[
     one("/v1/models", || read().to(models::list)),
+    one("/v1/models/", || read().to(models::list)),
     one("/v1/models/{id:.+}", || read().to(models::one)),
     one("/models", || read().to(models::list)),
+    one("/models/", || read().to(models::list)),
     one("/models/{id:.+}", || read().to(models::one)),
     one("/v1/limits", || read().to(limits::limits)),
     one("/limits", || read().to(limits::limits)),

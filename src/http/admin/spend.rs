@@ -47,6 +47,11 @@ pub const ROUTES: &[Route] = &[
     route!(Get "/end_user/daily/activity/export" reports::customer_export),
     route!(Get "/organization/daily/activity/aggregated" reports::organization_all),
     route!(Get "/organization/daily/activity/export" reports::organization_export),
+    route!(Get "/gateway/daily/activity" reports::gateway_days),
+    route!(Get "/tag/distinct" reports::distinct_tags),
+    route!(Get "/tag/dau" reports::daily_users),
+    route!(Get "/tag/wau" reports::weekly_users),
+    route!(Get "/tag/mau" reports::monthly_users),
     route!(Get "/tag/summary" reports::tag_summary),
     route!(Get "/team/spend/by_user" reports::by_member),
 ];

@@ -13,6 +13,7 @@ pub const ROUTES: &[Route] = &[
     route!(Get "/user/list" users::list),
     route!(Post "/user/delete" users::delete),
     route!(Get "/user/available_roles" users::available_roles),
+    route!(Get "/user/available_users" users::available_users),
     route!(Get "/user/spend" users::spend),
     route!(Post "/user/reset_budget" users::reset_budget),
 ];

@@ -1,9 +1,11 @@
 //! What was spent, by whom, on what, and when: sums over the ledger, from the totals of its days.
 
+mod active_users;
 mod activity;
 mod by_member;
 mod daily;
 mod export;
+mod gateway;
 mod grouped;
 mod overall;
 mod owners;
@@ -11,6 +13,7 @@ mod reset;
 mod shares;
 mod tags;
 
+pub use active_users::{daily_users, monthly_users, weekly_users};
 pub use activity::{activity, cache_hits, model_activity};
 pub use by_member::by_member;
 pub use daily::{
@@ -18,12 +21,13 @@ pub use daily::{
     user_all, user_days,
 };
 pub use export::{customer_export, organization_export, tag_export, tag_summary, team_export};
+pub use gateway::gateway_days;
 pub use grouped::{key_report, report};
 pub use overall::{logs, spend, teams};
 pub use owners::{keys, users};
 pub use reset::reset;
 pub use shares::{customers, providers, top_keys, top_models};
-pub use tags::{all_tag_names, own_tags, spend_per_tag};
+pub use tags::{all_tag_names, distinct_tags, own_tags, spend_per_tag};
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -58,6 +58,17 @@ pub async fn all_tag_names(call: Call) -> Result<Value, Error> {
     Ok(json!({"tag_names": names}))
 }
 
+/// `/tag/distinct`: every tag that requests have carried, the busiest first.
+///
+/// # Errors
+/// 503.
+pub async fn distinct_tags(call: Call) -> Result<Value, Error> {
+    let mut rows = totals(&call, ReportFilter::spend_of(TotalKind::Tag), &[GroupBy::Owner]).await?;
+    rows.sort_by_key(|row| std::cmp::Reverse(row.sums.requests));
+    let results: Vec<Value> = rows.iter().map(|row| json!({"tag": row.owner})).collect();
+    Ok(json!({"results": results}))
+}
+
 async fn of_all(call: &Call, period: Period) -> Result<Vec<(String, Sums)>, Error> {
     let filter = ReportFilter { top: Some(u32::MAX), ..ReportFilter::spend_of(TotalKind::Tag) };
     let rows = totals(call, filter.days(period.from, period.to), &[GroupBy::Owner]).await?;

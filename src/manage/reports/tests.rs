@@ -281,3 +281,35 @@ async fn all_days_at_once_tables_and_tags_in_short() {
         (&json!("y"), &json!(2), &json!(1.25))
     );
 }
+
+#[tokio::test]
+async fn what_the_gateway_answered_and_for_whom() {
+    let bench = bench().await;
+    let gateway = shown!(bench, "/gateway/daily/activity", gateway_days);
+    assert_eq!(
+        (&gateway["total_successful_requests"], &gateway["total_failed_requests"]),
+        (&json!(3), &json!(1))
+    );
+    assert_eq!(
+        gateway["by_route"],
+        json!([{"category": "llm", "route": "/chat/completions", "successful_requests": 3, "failed_requests": 1}])
+    );
+    assert_eq!(
+        gateway["by_date"][0],
+        json!({"date": "2026-11-20", "successful_requests": 1, "failed_requests": 0})
+    );
+    let tags = get(&bench, MASTER, "/tag/distinct", distinct_tags, json!({})).await.unwrap();
+    assert_eq!(tags, json!({"results": [{"tag": "y"}, {"tag": "x"}]}));
+    let days = get(&bench, MASTER, "/tag/dau", daily_users, json!({"tag_filter": "Y"})).await.unwrap();
+    let day = |day: &str| json!({"tag": "y", "active_users": 1, "date": day, "period_start": day, "period_end": day});
+    assert_eq!(days, json!({"results": [day("2026-11-20"), day("2026-11-21")]}));
+    let weeks =
+        get(&bench, MASTER, "/tag/wau", weekly_users, json!({"tag_filters": "y,nobody's"})).await.unwrap();
+    let week = json!({"tag": "y", "active_users": 2, "date": "Week 7 (Nov 15)", "period_start": "2026-11-15",
+        "period_end": "2026-11-21"});
+    assert_eq!(weeks, json!({"results": [week]}));
+    let months = get(&bench, MASTER, "/tag/mau", monthly_users, json!({})).await.unwrap();
+    let named: Vec<&Value> = months["results"].as_array().unwrap().iter().map(|row| &row["tag"]).collect();
+    assert_eq!(named, ["y", "x"]);
+    assert_eq!(months["results"][0]["date"], "Month 7 (Oct)");
+}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::shown;
 use crate::base::error::Error;
-use crate::domain::keys::{Key, Member, OrgMember, User};
+use crate::domain::keys::{Key, Member, OrgMember, Team, User};
 use crate::manage::{Call, fail};
 use crate::store::{Entity, Find, Test, Value as Column};
 
@@ -75,6 +75,26 @@ async fn members<M: Entity>(call: &Call, of: &str, user: fn(&M) -> &String) -> R
     let find = Find::all(vec![Test::Is("id", Column::from(of))]);
     let found = call.manage.store().find::<M>(find).await.map_err(fail::store)?;
     Ok(found.rows.iter().map(|member| Column::from(user(member))).collect())
+}
+
+/// `/user/available_users`: how many users and teams there are. There may be as many as one likes, so what is left of
+/// a licence is null.
+///
+/// # Errors
+/// 503.
+pub async fn available_users(call: Call) -> Result<Value, Error> {
+    let store = call.manage.store();
+    let one = || Find { size: 1, ..Find::default() };
+    let users = store.find::<User>(one()).await.map_err(fail::store)?.total;
+    let teams = store.find::<Team>(one()).await.map_err(fail::store)?.total;
+    Ok(json!({
+        "total_users": null,
+        "total_users_used": users,
+        "total_users_remaining": null,
+        "total_teams": null,
+        "total_teams_used": teams,
+        "total_teams_remaining": null,
+    }))
 }
 
 /// `/user/available_roles`.

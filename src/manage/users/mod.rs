@@ -12,7 +12,7 @@ mod update;
 pub use configure::{configure, key_for};
 pub use delete::delete;
 pub use info::{flat_info, info};
-pub use list::{available_roles, list};
+pub use list::{available_roles, available_users, list};
 pub use new::new;
 pub use spend::{reset_budget, spend};
 pub use update::{bulk_update, update};

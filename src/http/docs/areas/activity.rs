@@ -65,6 +65,31 @@ pub const AREA: Area = Area {
         table("/organization/daily/activity/export", &[BOTH_DAYS, FORMAT, ORGANIZATIONS]),
         op(
             Get,
+            "/gateway/daily/activity",
+            "How many requests ended well and how many did not; by default of the last 30 days.",
+            &[BOTH_DAYS],
+            row(
+                "Counts.",
+                &[&[
+                    f("total_successful_requests", Kind::Int, "Answered."),
+                    f("total_failed_requests", Kind::Int, "Failed."),
+                    f("by_date", Kind::Objects, "The same for each day."),
+                    f("by_route", Kind::Objects, "The same for each route."),
+                ]],
+            ),
+        ),
+        op(
+            Get,
+            "/tag/distinct",
+            "Every tag that requests have carried, the busiest first.",
+            &[],
+            row("Tags.", &[&[f("results", Kind::Objects, "Objects with tag.")]]),
+        ),
+        op(Get, "/tag/dau", "Users of tags in each of the last seven days.", &[ACTIVE], USERS),
+        op(Get, "/tag/wau", "Users of tags in each of the last seven weeks.", &[ACTIVE], USERS),
+        op(Get, "/tag/mau", "Users of tags in each of the last seven times 30 days.", &[ACTIVE], USERS),
+        op(
+            Get,
             "/tag/summary",
             "What tags come to, the dearest first.",
             &[BOTH_DAYS, TAGS],
@@ -97,6 +122,16 @@ const DAILY: Reply = row(
 
 const BROKEN: &[Field] =
     &[f("model", Kind::Text, "Only of this model."), f("api_key", Kind::Text, "Only of this key.")];
+
+const ACTIVE: &[Field] = &[
+    f("tag_filter", Kind::Text, "A part of the tags' names."),
+    f("tag_filters", Kind::Text, "Several, separated by commas."),
+];
+
+const USERS: Reply = row(
+    "Numbers.",
+    &[&[f("results", Kind::Objects, "tag, active_users, date, period_start and period_end.")]],
+);
 
 const FORMAT: &[Field] = &[
     f("format", Kind::One(&["csv", "json"]), "A spreadsheet's lines (the usual), or a list of objects."),

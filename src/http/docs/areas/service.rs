@@ -11,6 +11,8 @@ pub const READ: Area = Area {
     operations: &[
         op(Get, "/v1/models", "The models that the key may use.", &[], MODELS),
         op(Get, "/models", "The models that the key may use.", &[], MODELS),
+        op(Get, "/v1/models/", "The models that the key may use.", &[], MODELS),
+        op(Get, "/models/", "The models that the key may use.", &[], MODELS),
         op(Get, "/v1/models/{id}", "One of them.", &[], gives("The model.")),
         op(Get, "/models/{id}", "One of them.", &[], gives("The model.")),
         op(

@@ -96,6 +96,20 @@ pub const AREA: Area = Area {
         ),
         op(
             Get,
+            "/user/available_users",
+            "How many users and teams there are; there is no limit.",
+            &[],
+            row(
+                "Counts.",
+                &[&[
+                    f("total_users_used", Kind::Int, "Users."),
+                    f("total_teams_used", Kind::Int, "Teams."),
+                    f("total_users", Kind::Int, "Always null: as many as you like."),
+                ]],
+            ),
+        ),
+        op(
+            Get,
             "/user/spend",
             "What a user has spent.",
             &[WHO],
