@@ -1,4 +1,4 @@
-//! Models of the database on their way into the table: looked for after each change here, and from time to time for
+//! Models of the database and their credentials on their way into the table: looked for after each change here, and from time to time for
 //! what other replicas have changed.
 
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use tokio::sync::{Mutex, oneshot};
 
 use super::keeper::Kept;
 use super::topology::{ApplyModels, Topology};
-use crate::domain::keys::StoredModel;
-use crate::store::{Find, Store, StoreError};
+use crate::domain::keys::{StoredCredential, StoredModel};
+use crate::store::{Entity, Find, Store, StoreError};
 
 /// How long to wait before a database that did not answer is asked again.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -38,8 +38,11 @@ struct Inner {
     control: ArbiterHandle,
     /// What the table has: ids and versions. Held while a look is under way, so that an older one cannot arrive
     /// after a newer.
-    applied: Mutex<Vec<(String, i64)>>,
+    applied: Mutex<Seen>,
 }
+
+/// Names and versions of models, and of credentials.
+type Seen = (Vec<(String, i64)>, Vec<(String, i64)>);
 
 impl StoredModels {
     /// From this store into this actor's table; the work is done on `control`.
@@ -84,14 +87,16 @@ impl StoredModels {
 
     async fn look(&self) -> Result<(), Stale> {
         let mut applied = self.0.applied.lock().await;
-        let rows = self.rows().await?;
-        let seen: Vec<(String, i64)> =
-            rows.iter().map(|row| (row.model_id.clone(), row.state.version)).collect();
+        let (credentials, rows) = (self.rows::<StoredCredential>().await?, self.rows::<StoredModel>().await?);
+        let seen: Seen = (
+            rows.iter().map(|row| (row.model_id.clone(), row.state.version)).collect(),
+            credentials.iter().map(|row| (row.name.clone(), row.state.version)).collect(),
+        );
         if seen == *applied {
             return Ok(());
         }
         let models = rows.len();
-        let asked = self.0.topology.with(|address| address.send(ApplyModels(rows)));
+        let asked = self.0.topology.with(|address| address.send(ApplyModels { rows, credentials }));
         let generation = asked.ok_or(Stale::Topology)?.await.map_err(|_| Stale::Topology)?;
         *applied = seen;
         tracing::info!(models, generation, "the models of the database are in use");
@@ -99,11 +104,11 @@ impl StoredModels {
     }
 
     /// All rows, the oldest first, so that what is added comes behind what is there.
-    async fn rows(&self) -> Result<Vec<StoredModel>, StoreError> {
+    async fn rows<E: Entity>(&self) -> Result<Vec<E>, StoreError> {
         let mut rows = Vec::new();
         for page in 1.. {
             let find = Find { sort_by: "created_ms", descending: false, page, size: PAGE, ..Find::default() };
-            let found = self.0.store.find::<StoredModel>(find).await?;
+            let found = self.0.store.find::<E>(find).await?;
             let last = found.rows.len() < PAGE as usize;
             rows.extend(found.rows);
             if last {

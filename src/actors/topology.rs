@@ -21,7 +21,7 @@ use super::wild_prices::WildPrices;
 use crate::config::Config;
 use crate::config::stored::{Merged, Opener};
 use crate::domain::deployment::Deployment;
-use crate::domain::keys::StoredModel;
+use crate::domain::keys::{StoredCredential, StoredModel};
 use crate::domain::pricing::Price;
 use crate::domain::providers::detect::detect;
 use crate::domain::reliability::CooldownRules;
@@ -64,6 +64,8 @@ pub struct Table {
     pub file: Arc<Config>,
     /// The rows of the database, as they lie there.
     pub rows: Arc<[StoredModel]>,
+    /// The credentials of the database, as they lie there; `file` has them in the clear for those models.
+    pub credentials: Arc<[StoredCredential]>,
     /// Models of the database that are switched off.
     pub blocked: Vec<Arc<Deployment>>,
     /// Names to deployments.
@@ -111,12 +113,15 @@ pub struct Ground {
 /// Makes the table of a file's configuration; the models of the database stay those of `old`.
 pub fn build(old: Option<&Table>, file: Arc<Config>, ground: &Ground) -> Table {
     let rows = old.map(|old| Arc::clone(&old.rows)).unwrap_or_default();
-    assemble(old, file, rows, ground)
+    let credentials = old.map(|old| Arc::clone(&old.credentials)).unwrap_or_default();
+    assemble(old, file, (rows, credentials), ground)
 }
 
 /// Makes the table of a file's configuration and the rows of the database. Deployments that `old` has unchanged keep
 /// memory and actor; changed ones keep counts and health, removed ones are retired.
-fn assemble(old: Option<&Table>, file: Arc<Config>, rows: Arc<[StoredModel]>, ground: &Ground) -> Table {
+fn assemble(old: Option<&Table>, file: Arc<Config>, stored: Stored, ground: &Ground) -> Table {
+    let (rows, credentials) = stored;
+    let file = with_credentials(file, &credentials, ground);
     let (config, blocked) = merged(&file, &rows, ground);
     let mut known: HashMap<&str, &Member> = HashMap::new();
     for member in old.map(Table::members).unwrap_or_default() {
@@ -138,11 +143,26 @@ fn assemble(old: Option<&Table>, file: Arc<Config>, rows: Arc<[StoredModel]>, gr
         config,
         file,
         rows,
+        credentials,
         blocked,
         groups,
         members,
         wild_prices: WildPrices::default(),
     }
+}
+
+/// Models of the database and their credentials.
+type Stored = (Arc<[StoredModel]>, Arc<[StoredCredential]>);
+
+/// The file's configuration with the credentials that models of the database may name. Those that cannot be read are
+/// told here, once for each change.
+fn with_credentials(file: Arc<Config>, rows: &[StoredCredential], ground: &Ground) -> Arc<Config> {
+    let Some(opener) = ground.opener.as_ref() else { return file };
+    let (config, problems) = file.with_credentials(rows, opener);
+    for (credential, problem) in problems {
+        tracing::warn!(credential, problem, "a credential of the database cannot be used");
+    }
+    Arc::new(config)
 }
 
 /// Both as one. What cannot serve is told here, once for each change.
@@ -251,17 +271,23 @@ impl Handler<Apply> for Topology {
     }
 }
 
-/// These are the models of the database from now on. The answer is the new table's generation.
+/// These are the models of the database and their credentials from now on. The answer is the new table's generation.
 #[derive(Message)]
 #[rtype(result = "u64")]
-pub struct ApplyModels(pub Vec<StoredModel>);
+pub struct ApplyModels {
+    /// The models.
+    pub rows: Vec<StoredModel>,
+    /// The credentials that they may name.
+    pub credentials: Vec<StoredCredential>,
+}
 
 impl Handler<ApplyModels> for Topology {
     type Result = u64;
 
     fn handle(&mut self, apply: ApplyModels, _: &mut Self::Context) -> u64 {
         let old = self.current.load();
-        let table = assemble(Some(&old), Arc::clone(&old.file), apply.0.into(), &self.ground);
+        let stored = (apply.rows.into(), apply.credentials.into());
+        let table = assemble(Some(&old), Arc::clone(&old.file), stored, &self.ground);
         let generation = table.generation;
         self.current.store(Arc::new(table));
         generation

@@ -324,7 +324,7 @@ impl Changes for Carrier {
                 // Nobody knows here who points to it.
                 self.governance.budgets().all_changed();
             }
-            Changed::Model(_) => {}
+            Changed::Model(_) | Changed::Credential(_) => {}
             Changed::Everything => {
                 self.directory.forget_where(|_, _| true);
                 self.forget_named();

@@ -26,6 +26,8 @@ pub enum Changed {
     Tag(String),
     /// A deployment in the database, by id.
     Model(String),
+    /// A credential in the database, by name.
+    Credential(String),
     /// More than can be said one by one.
     Everything,
 }

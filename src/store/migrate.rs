@@ -36,6 +36,11 @@ const SCRIPTS: &[Script] = &[
         sqlite: include_str!("../../cluster/sqlite/0004_daily.sql"),
         postgres: include_str!("../../cluster/postgres/0004_daily.sql"),
     },
+    Script {
+        number: 5,
+        sqlite: include_str!("../../cluster/sqlite/0005_credentials.sql"),
+        postgres: include_str!("../../cluster/postgres/0005_credentials.sql"),
+    },
 ];
 
 /// Runs what is missing. The caller has begun a transaction and commits it.

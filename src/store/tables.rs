@@ -3,8 +3,8 @@
 use super::Value;
 use super::entity::Entity;
 use crate::domain::keys::{
-    Budget, EndUser, Key, Limits, Member, OrgMember, Organization, State, StoredModel, Tag, Team, User,
-    Window,
+    Budget, EndUser, Key, Limits, Member, OrgMember, Organization, State, StoredCredential, StoredModel, Tag,
+    Team, User, Window,
 };
 use crate::domain::ledger::AccountKind;
 
@@ -152,6 +152,8 @@ entity!(Tag, "tag", "stagedoor_tags", Some(AccountKind::Tag), (name), [
     "budget_id" = |tag: &Tag| Value::from(&tag.budget_id),
     "max_budget" = |tag: &Tag| Value::from(tag.limits.max_budget_nanos),
 ], limits: limits, budget: budget_id);
+
+entity!(StoredCredential, "credential", "stagedoor_credentials", None, (name), []);
 
 entity!(
     StoredModel,

@@ -6,6 +6,7 @@
 //! [`super::context::Context::stored`]), and who may write references to variables is decided before a row is saved
 //! (`manage::models::trust`).
 
+mod credentials;
 mod merge;
 
 #[cfg(test)]
@@ -32,9 +33,14 @@ pub use merge::Merged;
 /// Where the only entry stands.
 const ENTRY: &str = "model_list[0]";
 
-/// What entries of the database are read with: the file's variables and credentials, in memory only.
+/// What entries of the database are read with: the file's variables and credentials, and the database's credentials,
+/// in memory only.
 #[derive(Clone)]
-pub struct Basis(Arc<Node>);
+pub struct Basis {
+    file: Arc<Node>,
+    /// Entries of a `credential_list`, references in them not yet put in.
+    stored: Arc<Vec<Node>>,
+}
 
 impl fmt::Debug for Basis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -47,7 +53,8 @@ impl Basis {
     pub(super) fn of(tree: &Node) -> Self {
         let kept = ["environment_variables", "credential_list"];
         let entries = tree.entries().iter().filter(|entry| kept.contains(&entry.key.as_str()));
-        Basis(Arc::new(Node::new(Yaml::Map(entries.cloned().collect()), At::default())))
+        let file = Arc::new(Node::new(Yaml::Map(entries.cloned().collect()), At::default()));
+        Basis { file, stored: Arc::default() }
     }
 }
 
@@ -97,8 +104,8 @@ impl Config {
     /// Reads an entry as if it stood in the file.
     pub fn read_model(&self, plain: &Plain, environment: &dyn Fn(&str) -> Option<String>) -> Read {
         let problems = Problems::default();
-        let mut tree = (*self.basis.0).clone();
-        let variables = Environment::new(&tree, environment);
+        let variables = Environment::new(&self.basis.file, environment);
+        let mut tree = self.basis.tree(&variables);
         let list = Node::new(Yaml::List(vec![entry(plain, &variables)]), At::default());
         if let Yaml::Map(entries) = &mut tree.value {
             entries.push(Entry { key: "model_list".to_owned(), at: At::default(), node: list });

@@ -7,6 +7,7 @@
 
 pub mod access;
 mod budget;
+mod credential;
 mod end_user;
 mod key;
 mod model;
@@ -20,6 +21,7 @@ mod team;
 mod user;
 
 pub use budget::{Budget, Limits, Window};
+pub use credential::StoredCredential;
 pub use end_user::EndUser;
 pub use key::{Key, KeyStatus};
 pub use model::StoredModel;

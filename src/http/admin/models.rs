@@ -1,4 +1,4 @@
-//! `/model/*` and `/model_group/info`.
+//! `/model/*`, `/model_group/info` and `/credentials`.
 
 use super::{Route, route};
 use crate::manage::models;
@@ -15,4 +15,10 @@ pub const ROUTES: &[Route] = &[
     route!(Post "/model/delete" models::delete),
     route!(Post "/model/block" models::block),
     route!(Post "/model/unblock" models::unblock),
+    route!(Post "/credentials" models::credentials::new),
+    route!(Get "/credentials" models::credentials::list),
+    route!(Get "/credentials/by_name/{credential_name}" models::credentials::by_name),
+    route!(Get "/credentials/by_model/{model_id}" models::credentials::by_model),
+    route!(Patch "/credentials/{credential_name}" models::credentials::update),
+    route!(Delete "/credentials/{credential_name}" models::credentials::delete),
 ];

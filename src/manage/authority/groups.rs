@@ -5,7 +5,7 @@ use crate::manage::fail;
 use crate::wire::endpoint::Endpoint;
 
 /// Prefixes of the routes that manage things.
-const MANAGEMENT: [&str; 15] = [
+const MANAGEMENT: [&str; 16] = [
     "/key/",
     "/v2/key/",
     "/user/",
@@ -21,6 +21,7 @@ const MANAGEMENT: [&str; 15] = [
     "/config/",
     "/cache/",
     "/invitation/",
+    "/credentials",
 ];
 
 /// Routes on which a key may look at things.

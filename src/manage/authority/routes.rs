@@ -168,4 +168,10 @@ pub const ROUTES: &[Rule] = &[
     row(Post, "/model/delete", ADMINS),
     row(Post, "/model/block", ADMINS),
     row(Post, "/model/unblock", ADMINS),
+    row(Post, "/credentials", ADMINS),
+    row(Get, "/credentials", SEERS),
+    row(Get, "/credentials/by_name/{credential_name}", SEERS),
+    row(Get, "/credentials/by_model/{model_id}", SEERS),
+    row(Patch, "/credentials/{credential_name}", ADMINS),
+    row(Delete, "/credentials/{credential_name}", ADMINS),
 ];

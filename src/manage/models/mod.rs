@@ -6,6 +6,7 @@
 //! runs the gateway is judged in [`trust`].
 
 mod change;
+pub mod credentials;
 mod delete;
 mod facts;
 mod fields;

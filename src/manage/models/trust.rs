@@ -31,6 +31,9 @@ const ADDRESSES: [&str; 2] = ["api_base", "base_url"];
 /// Fields whose values are secrets, whatever they are called.
 const HEADERS: [&str; 2] = ["headers", "extra_headers"];
 
+/// Why an address is refused.
+const METADATA: &str = "is an address at which clouds hand out credentials, or written like one in disguise";
+
 /// A change of `litellm_params`.
 pub struct Change<'a> {
     /// Whether the master key asks.
@@ -49,14 +52,11 @@ pub struct Change<'a> {
 /// 403 naming the field.
 pub fn judge(change: &Change<'_>) -> Result<(), Error> {
     for (name, value) in change.asked {
-        references(change.master, name, value)?;
+        references(change.master, &format!("litellm_params.{name}"), value)?;
     }
     for name in ADDRESSES {
         if change.asked.get(name).and_then(Value::as_str).is_some_and(is_metadata) {
-            return Err(refused(
-                name,
-                "is an address at which clouds hand out credentials, or written like one in disguise",
-            ));
+            return Err(refused(name, METADATA));
         }
     }
     if change.master {
@@ -88,8 +88,35 @@ pub fn judge(change: &Change<'_>) -> Result<(), Error> {
     }
 }
 
+/// Judges the values of a credential. A model's own key is sent where its credential says, so an address in one is for
+/// the holder of the master key.
+///
+/// # Errors
+/// 403 naming the field.
+pub fn judge_credential(master: bool, values: &JsonMap) -> Result<(), Error> {
+    for (name, value) in values {
+        let path = format!("credential_values.{name}");
+        references(master, &path, value)?;
+        if !ADDRESSES.contains(&name.as_str()) {
+            continue;
+        }
+        if !master {
+            let why = "would have the keys of other models sent there; only the master key may set it";
+            return Err(refused_at(&path, why));
+        }
+        if value.as_str().is_some_and(is_metadata) {
+            return Err(refused_at(&path, METADATA));
+        }
+    }
+    Ok(())
+}
+
 fn refused(name: &str, why: &str) -> Error {
-    fail::forbidden_field(&format!("litellm_params.{name}"), format!("`litellm_params.{name}` {why}."))
+    refused_at(&format!("litellm_params.{name}"), why)
+}
+
+fn refused_at(path: &str, why: &str) -> Error {
+    fail::forbidden_field(path, format!("`{path}` {why}."))
 }
 
 fn is_new(change: &Change<'_>, name: &str) -> bool {
@@ -110,21 +137,24 @@ fn is_reference(value: &Value) -> bool {
     }
 }
 
-fn references(master: bool, name: &str, value: &Value) -> Result<(), Error> {
+fn references(master: bool, path: &str, value: &Value) -> Result<(), Error> {
     match value {
         Value::String(text) => {
             let Some(variable) = text.strip_prefix(REFERENCE).map(str::trim) else { return Ok(()) };
             if !master {
-                return Err(refused(name, "may refer to the environment only when the master key writes it"));
+                return Err(refused_at(
+                    path,
+                    "may refer to the environment only when the master key writes it",
+                ));
             }
             let variable = variable.to_ascii_uppercase();
             if OWN.iter().any(|own| variable.starts_with(own)) {
-                return Err(refused(name, "must not refer to the gateway's own settings"));
+                return Err(refused_at(path, "must not refer to the gateway's own settings"));
             }
             Ok(())
         }
-        Value::Array(items) => items.iter().try_for_each(|item| references(master, name, item)),
-        Value::Object(map) => map.values().try_for_each(|value| references(master, name, value)),
+        Value::Array(items) => items.iter().try_for_each(|item| references(master, path, item)),
+        Value::Object(map) => map.values().try_for_each(|value| references(master, path, value)),
         _ => Ok(()),
     }
 }

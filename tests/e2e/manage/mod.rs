@@ -7,6 +7,7 @@ mod canary;
 mod changed_budgets;
 mod command_line;
 mod cost_headers;
+mod credentials;
 mod governed;
 mod hops;
 mod keys;

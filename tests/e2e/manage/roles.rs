@@ -57,6 +57,12 @@ async fn roles_may_what_the_contract_says(gateway: Gateway) {
         ("PATCH", "/model/x/update", &some, [1, 0, 0, 0, 0]),
         ("POST", "/model/delete", &some, [1, 0, 0, 0, 0]),
         ("POST", "/model/block", &some, [1, 0, 0, 0, 0]),
+        ("GET", "/credentials", &nothing, [1, 1, 0, 0, 0]),
+        ("POST", "/credentials", &some, [1, 0, 0, 0, 0]),
+        ("PATCH", "/credentials/x", &some, [1, 0, 0, 0, 0]),
+        ("GET", "/user/available_users", &nothing, [1, 1, 0, 0, 0]),
+        ("GET", "/tag/dau", &nothing, [1, 1, 0, 0, 0]),
+        ("GET", "/gateway/daily/activity", &nothing, [1, 1, 0, 0, 0]),
     ] {
         for (key, passes) in keys.iter().zip(passes) {
             let reply = ask(&gateway, key, method, path, body).await;

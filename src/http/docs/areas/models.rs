@@ -1,7 +1,7 @@
 //! `/model/*`: deployments that are kept in the database.
 
 use crate::http::docs::shapes::{Area, Field, Kind, Reply, f, gives, must, op, row};
-use crate::manage::authority::Verb::{Get, Patch, Post};
+use crate::manage::authority::Verb::{Delete, Get, Patch, Post};
 
 /// Models of the database.
 pub const AREA: Area = Area {
@@ -44,6 +44,48 @@ pub const AREA: Area = Area {
         ),
         op(Post, "/model/block", "Take a deployment out of service.", &[WHICH], gives("The row.")),
         op(Post, "/model/unblock", "Put it back.", &[WHICH], gives("The row.")),
+        op(
+            Post,
+            "/credentials",
+            "Add a credential that models of the database may name (litellm_credential_name).",
+            &[&[must("credential_name", Kind::Text, "Its name.")], CREDENTIAL],
+            MESSAGE,
+        ),
+        op(
+            Get,
+            "/credentials",
+            "List credentials, those of the configuration file first.",
+            &[],
+            row("A list.", &[&[f("credentials", Kind::Objects, "Names, masked values and notes.")]]),
+        ),
+        op(
+            Get,
+            "/credentials/by_name/{credential_name}",
+            "Show a credential; its values are masked.",
+            &[],
+            SHOWN,
+        ),
+        op(
+            Get,
+            "/credentials/by_model/{model_id}",
+            "Show what a deployment has of its own; its values are masked.",
+            &[],
+            SHOWN,
+        ),
+        op(
+            Patch,
+            "/credentials/{credential_name}",
+            "Change a credential; values that are not named stay, null takes one away.",
+            &[CREDENTIAL],
+            MESSAGE,
+        ),
+        op(
+            Delete,
+            "/credentials/{credential_name}",
+            "Delete a credential that no deployment of the database names.",
+            &[],
+            MESSAGE,
+        ),
     ],
 };
 
@@ -74,4 +116,22 @@ const CHANGE: &[Field] = &[
     f("litellm_params", Kind::Object, "What to change."),
     f("model_info", Kind::Object, "What to change."),
 ];
+const CREDENTIAL: &[Field] = &[
+    f(
+        "credential_values",
+        Kind::Object,
+        "api_key and whatever else a connection needs; an api_base from the master key.",
+    ),
+    f("credential_info", Kind::Object, "Notes about it, shown as they are; no secrets."),
+];
+const MESSAGE: Reply =
+    row("Done.", &[&[f("success", Kind::Bool, "true."), f("message", Kind::Text, "What was done.")]]);
+const SHOWN: Reply = row(
+    "The credential.",
+    &[&[
+        f("credential_name", Kind::Text, "Its name."),
+        f("credential_values", Kind::Object, "The names of its values, each masked."),
+        f("credential_info", Kind::Object, "Notes about it."),
+    ]],
+);
 const DATA: Reply = row("A list.", &[&[f("data", Kind::Objects, "Rows.")]]);
