@@ -159,3 +159,16 @@ async fn a_name_is_judged_by_what_it_stands_for() {
         assert_eq!(fault.into_error("OpenAI").status(), 500, "{url}");
     }
 }
+
+#[actix_rt::test]
+async fn redirects_are_answers_and_not_followed() {
+    let (upstream, route) = client(async |listener: TcpListener| {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let elsewhere = "HTTP/1.1 307 Temporary Redirect\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n";
+        answer(&mut tcp, "{1}", elsewhere).await;
+        answer(&mut tcp, "{2}", "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+    })
+    .await;
+    assert_eq!(sent(&upstream, &route, "{1}").await.unwrap().status(), 307);
+    assert_eq!(body_of(sent(&upstream, &route, "{2}").await.unwrap()).await.unwrap(), "ok");
+}

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::base::secret::Secret;
 use crate::config::load_text;
-use crate::domain::keys::StoredModel;
+use crate::domain::keys::{StoredCredential, StoredModel};
 
 fn config(text: &str) -> Config {
     load_text(text, "test.yaml", &environment).unwrap().config
@@ -121,4 +121,37 @@ fn rows_join_the_files_deployments_and_none_spoils_another() {
     let limits = &merged.config.governance.limits.key_by_group;
     assert_eq!(limits["group-a"].tokens_per_minute, Some(9));
     assert!(!limits.contains_key("group-off"));
+}
+
+#[test]
+fn credentials_of_the_database_are_for_its_models_and_the_files_come_first() {
+    let seal = Seal::new(Secret::from("salt"));
+    let row = |name: &str, seal: &Seal, key: &str| StoredCredential {
+        name: name.into(),
+        values: seal.seal_all(&json!({"api_key": key})).unwrap().as_object().unwrap().clone(),
+        ..StoredCredential::default()
+    };
+    let other = Seal::new(Secret::from("another salt"));
+    let rows = [
+        row("both", &seal, "of the database"),
+        row("stored", &seal, "os.environ/SOME_KEY"),
+        row("lost", &other, "x"),
+    ];
+    let opener = Opener { seal, environment: Arc::new(environment) };
+    let file =
+        config("credential_list: [{credential_name: both, credential_values: {api_key: of the file}}]");
+    let (with, problems) = file.with_credentials(&rows, &opener);
+    assert!(
+        matches!(&problems[..], [(name, why)] if name == "lost" && why.contains("decrypted")),
+        "{problems:?}"
+    );
+    let read = |config: &Config, name: &str| {
+        let params = json!({"model": "openai/x", "litellm_credential_name": name});
+        key(&config.read_model(&plain(params, json!({})), &environment)).map(str::to_owned)
+    };
+    assert_eq!(read(&with, "both").as_deref(), Some("of the file"));
+    assert_eq!(read(&with, "stored").as_deref(), Some("sk-some"));
+    let (without, _) = with.with_credentials(&[], &opener);
+    assert_eq!(read(&without, "stored").as_deref(), Some("sk-machine"), "those that are gone are gone");
+    assert_eq!((with.has_file_credential("both"), with.has_file_credential("stored")), (true, false));
 }

@@ -73,7 +73,7 @@ pub async fn run(source: &Source, store: &Store, options: Options) -> Result<Rep
 /// What LiteLLM keeps that has no place here, and what to do about it.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("LiteLLM_ProxyModelTable", "models: write them into config.yaml or add them with /model/new"),
-    ("LiteLLM_CredentialsTable", "credentials: put them into the environment"),
+    ("LiteLLM_CredentialsTable", "credentials: make them anew with /credentials or in config.yaml"),
     ("LiteLLM_Config", "settings: write them into config.yaml"),
     ("LiteLLM_ProjectTable", "projects: keys keep their project_id, limits of projects do not hold"),
     ("LiteLLM_ObjectPermissionTable", "object permissions: what they restrict is not restricted here"),

@@ -95,6 +95,9 @@ pub async fn update(call: Call) -> Result<Value, Error> {
 pub async fn delete(call: Call) -> Result<Value, Error> {
     let (database, table) = (database(&call)?, table(&call)?);
     let name = call.in_path("credential_name").to_string();
+    if table.file.has_file_credential(&name) {
+        return Err(unknown(&table, &name));
+    }
     let users = users(&call, database, &name).await?;
     if !users.is_empty() {
         let message = format!("Credential {name} is used by the models {}.", users.join(", "));

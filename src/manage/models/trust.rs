@@ -242,6 +242,25 @@ mod tests {
     }
 
     #[test]
+    fn credentials_say_where_keys_go_only_by_the_master_key() {
+        let judged = |master: bool, values: Value| {
+            judge_credential(master, values.as_object().unwrap())
+                .map_err(|error| error.param().unwrap_or_default().to_string())
+        };
+        for (values, field) in [
+            (json!({"api_base": "https://b.example"}), "credential_values.api_base"),
+            (json!({"base_url": null}), "credential_values.base_url"),
+            (json!({"api_key": "os.environ/SOME_KEY"}), "credential_values.api_key"),
+        ] {
+            assert_eq!(judged(false, values.clone()).unwrap_err(), field);
+            assert!(judged(true, values.clone()).is_ok(), "{values}");
+        }
+        assert!(judged(false, json!({"api_key": "k", "api_version": "2024-06-01"})).is_ok());
+        assert!(judged(true, json!({"api_base": "http://169.254.169.254"})).is_err());
+        assert!(judged(true, json!({"api_key": "os.environ/LITELLM_MASTER_KEY"})).is_err());
+    }
+
+    #[test]
     fn metadata_servers_are_nobodys_provider() {
         for bad in [
             "http://169.254.169.254/latest",
