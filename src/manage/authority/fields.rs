@@ -77,6 +77,7 @@ pub const KEY: &[(&str, May)] = &[
     ("object_permission_id", May::Not),
     ("router_settings", May::Not),
     ("hash", May::Kept),
+    ("first_hash", May::Kept),
     ("key_name", May::Kept),
     ("rotation_count", May::Kept),
     ("last_rotation_at_ms", May::Kept),
