@@ -16,21 +16,33 @@ RUN mkdir src \
     && rm -rf src
 
 COPY config config
-# SQL that is compiled in.
+# SQL and scripts that are compiled in.
 COPY cluster cluster
 COPY src src
 # Cargo goes by modification times, and those of a checkout may be older than the empty program's.
 RUN touch src/main.rs src/lib.rs \
     && cargo build --locked --profile dist --bin stagedoor \
-    && mkdir -p /out/usr/local/bin \
-    && cp target/dist/stagedoor /out/usr/local/bin/stagedoor \
-    && ln -s stagedoor /out/usr/local/bin/litellm
+    && mkdir -p /out/bin /out/root/app /out/state/stagedoor \
+    && cp target/dist/stagedoor /out/bin/stagedoor \
+    && ln -s stagedoor /out/bin/litellm \
+    && cp config/quickstart.yaml /out/root/app/config.yaml
 
 # No shell and no package manager; runs as uid 65532.
 FROM gcr.io/distroless/cc-debian12:nonroot
-COPY --from=build /out/ /
+COPY --from=build /out/bin/ /usr/local/bin/
+COPY --from=build --chown=65532:65532 /out/root/ /
+COPY --from=build --chown=65532:65532 /out/state/ /var/lib/
 WORKDIR /app
-# Inside a container "only this machine" would mean "nobody".
-ENV HOST=0.0.0.0
-EXPOSE 4000
+# Inside a container "only this machine" would mean "nobody". Rows on their way to the database wait in the state
+# directory, the only place that has to be writable: it should outlive the container.
+ENV HOST=0.0.0.0 \
+    STATE_DIRECTORY=/var/lib/stagedoor
+VOLUME ["/var/lib/stagedoor"]
+# As a number, so that Kubernetes can tell that it is not root.
+USER 65532:65532
+EXPOSE 8000 4000
+# SIGTERM: readiness 503, then no new connections, then open requests end.
+STOPSIGNAL SIGTERM
 ENTRYPOINT ["stagedoor"]
+# The demo model until a file is mounted in its place; `--config FILE --port 4000` and the like replace this line.
+CMD ["--config", "/app/config.yaml", "--port", "8000"]

@@ -9,8 +9,8 @@ use arc_swap::ArcSwap;
 use super::accounts::{self, Carrier, Ledger};
 use super::cli::{Cli, Command};
 use super::{
-    audit, banner, coordination, generate_key, heartbeat, import_litellm, models, prices, remember, server,
-    shutdown, watch,
+    audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices, remember,
+    server, shutdown, watch,
 };
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
@@ -73,6 +73,10 @@ pub async fn run(cli: Cli) -> ExitCode {
 }
 
 async fn start(cli: Cli) -> Result<ExitCode, StartError> {
+    if let Some(Command::Health) = cli.command {
+        // It asks another process, which has a configuration of its own.
+        return health::run(&cli).await;
+    }
     let loaded = load(&cli);
     if cli.check {
         return Ok(check(&loaded));
@@ -84,7 +88,7 @@ async fn start(cli: Cli) -> Result<ExitCode, StartError> {
     match &cli.command {
         Some(Command::Audit) => return audit::run(&loaded.config).await,
         Some(Command::ImportLitellm(asked)) => return import_litellm::run(asked, loaded.config).await,
-        None => {}
+        Some(Command::Health) | None => {}
     }
     let config = Arc::new(loaded.config);
     install_log(&cli, &config);

@@ -124,6 +124,9 @@ pub enum Command {
     /// everything does, else with 1.
     Audit,
 
+    /// Ask the gateway that runs on this machine, at --port, whether it is ready; exits with 0 if it is, else with 1.
+    Health,
+
     /// Take keys, users, teams, budgets and what was spent over from a LiteLLM proxy's database. Without --apply it
     /// only says what it would do. Exits with 0 when all of it is (or would be) here as it is there, with 3 when
     /// rows were kept because they differ or were left out, with 1 when it could not be done.
@@ -214,6 +217,8 @@ mod tests {
         let audit = Cli::try_parse_from(["s", "audit", "--config", "c.yaml"]).unwrap();
         assert!(matches!(audit.command, Some(Command::Audit)));
         assert_eq!(audit.config, Some("c.yaml".into()));
+        let health = Cli::try_parse_from(["s", "--port", "8000", "health"]).unwrap();
+        assert!(matches!((health.command, health.port), (Some(Command::Health), 8000)));
         let import =
             ["s", "import-litellm", "--from", "postgresql://u:hunter2@h/d", "--to", "sqlite:///x.db"];
         let import = Cli::try_parse_from(import).unwrap();

@@ -8,6 +8,7 @@ pub mod cli;
 mod coordination;
 pub mod fixed;
 pub mod generate_key;
+pub mod health;
 pub mod heartbeat;
 pub mod import_litellm;
 pub mod models;

@@ -116,7 +116,7 @@ fn the_readme_lists_flags_endpoints_and_providers() {
 fn documents_and_alerts_name_metrics_that_exist() {
     let known: Vec<&str> = names::HELP.iter().map(|(name, _)| *name).collect();
     let mut violations = Vec::new();
-    for file in DOCUMENTS.iter().copied().chain(["cluster/alerts.yml"]) {
+    for file in DOCUMENTS.iter().copied().chain(["cluster/prometheus/alerts.yml"]) {
         for word in read(file).split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
             let metric =
                 ["_bucket", "_sum", "_count"].iter().fold(word, |word, end| word.trim_end_matches(end));
@@ -137,8 +137,8 @@ fn documents_and_alerts_name_metrics_that_exist() {
         }
     }
     for seed in [names::REQUESTS, names::FAILED_REQUESTS, names::DEPLOYMENT_LATENCY] {
-        if !read("cluster/alerts.yml").contains(seed) {
-            violations.push(format!("cluster/alerts.yml: nothing about {seed}"));
+        if !read("cluster/prometheus/alerts.yml").contains(seed) {
+            violations.push(format!("cluster/prometheus/alerts.yml: nothing about {seed}"));
         }
     }
     none("a metric that does not exist", violations);
@@ -168,19 +168,19 @@ fn deployment_files_are_sound_yaml() {
     for path in &paths {
         assert!(!yaml(path).is_empty(), "{path} is empty");
     }
-    let kinds: Vec<String> = files("k8s", ".yaml")
+    let kinds: Vec<String> = files("k8s/base", ".yaml")
         .iter()
         .flat_map(|path| yaml(path))
         .map(|one| one["kind"].as_str().expect("a manifest has a kind").to_string())
         .collect();
     for kind in ["Deployment", "Service", "ConfigMap"] {
-        assert!(kinds.iter().any(|one| one == kind), "k8s has no {kind}");
+        assert!(kinds.iter().any(|one| one == kind), "k8s/base has no {kind}");
     }
 }
 
 #[test]
 fn kubernetes_probes_what_the_gateway_serves() {
-    let manifests = files("k8s", ".yaml");
+    let manifests = files("k8s/base", ".yaml");
     let deployment =
         manifests.iter().flat_map(|path| yaml(path)).find(|one| one["kind"] == "Deployment").unwrap();
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
@@ -193,14 +193,14 @@ fn kubernetes_probes_what_the_gateway_serves() {
 
 #[test]
 fn configs_in_documents_and_manifests_have_no_problems() {
-    let manifests: Vec<Value> = files("k8s", ".yaml").iter().flat_map(|path| yaml(path)).collect();
-    let configmap = manifests.iter().find(|one| one["kind"] == "ConfigMap").unwrap();
-    let mut configs =
-        vec![("k8s/configmap.yaml", configmap["data"]["config.yaml"].as_str().unwrap().to_string())];
+    let configmap = &yaml("k8s/base/configmap.yaml")[0];
+    let in_base = configmap["data"]["config.yaml"].as_str().expect("a config in the ConfigMap").to_string();
+    let in_dev = read("k8s/overlays/dev/config.yaml");
+    let mut configs = vec![("k8s/base/configmap.yaml", in_base), ("k8s/overlays/dev/config.yaml", in_dev)];
     let readme = read("README.md");
     let blocks = readme.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_string());
     configs.extend(blocks.map(|block| ("README.md", block)));
-    assert!(configs.len() > 1, "README.md shows no config");
+    assert!(configs.len() > 2, "README.md shows no config");
     none(
         "a config has problems",
         configs.iter().filter_map(|(name, config)| problems(name, config)).collect(),

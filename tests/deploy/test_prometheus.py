@@ -1,0 +1,77 @@
+"""Scrape configuration, alert rules and board, by Prometheus itself."""
+
+import re
+
+import yaml
+
+from tools import board, board_queries, compose, metric_names, program, read, run
+
+ENDINGS = ("_bucket", "_sum", "_count")
+
+
+def metrics_of(query):
+    return {word for word in re.findall(r"\b(?:litellm|stagedoor)_\w+", query) if word != "litellm_model_name"}
+
+
+def unknown(queries):
+    known = metric_names()
+    known |= {name + ending for name in known for ending in ENDINGS}
+    return {name for query in queries for name in metrics_of(query)} - known
+
+
+def test_configuration_and_rules_are_valid():
+    said = run(program("promtool"), "check", "config", "cluster/prometheus/prometheus.yml")
+    assert "1 rule files found" in said, said
+    run(program("promtool"), "check", "rules", "--lint-fatal", "cluster/prometheus/alerts.yml")
+
+
+def test_rules_fire_when_they_should():
+    run(program("promtool"), "test", "rules", "cluster/prometheus/alerts_test.yml")
+
+
+def test_every_rule_has_a_test():
+    rules = yaml.safe_load(read("cluster/prometheus/alerts.yml"))["groups"][0]["rules"]
+    tests = yaml.safe_load(read("cluster/prometheus/alerts_test.yml"))["tests"]
+    fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one["exp_alerts"]}
+    assert {rule["alert"] for rule in rules} == fired
+    assert not unknown(rule["expr"] for rule in rules)
+
+
+def test_it_scrapes_what_compose_starts():
+    services = compose()["services"]
+    jobs = {job["job_name"]: job for job in yaml.safe_load(read("cluster/prometheus/prometheus.yml"))["scrape_configs"]}
+    replicas = jobs["stagedoor"]["dns_sd_configs"][0]
+    assert replicas["names"] == ["stagedoor"] and str(replicas["port"]) == services["stagedoor"]["command"][-1]
+    assert jobs["balancer"]["static_configs"][0]["targets"] == ["balancer:8404"]
+    assert services["balancer"]["environment"]["METRICS_ADDRESS"] == "*:8404"
+
+
+def test_the_board_asks_for_metrics_that_exist():
+    queries = [query for _, query in board_queries()]
+    variables = [one["query"]["query"] for one in board()["templating"]["list"] if one["type"] == "query"]
+    assert len(queries) > 30
+    assert not unknown(queries + variables)
+
+
+def test_the_board_is_laid_out():
+    panels = board()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken = {}
+    for panel in panels:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert x < 24 and (x, y) not in taken, f"{panel['title']} lies on {taken.get((x, y))}"
+                taken[x, y] = panel["title"]
+        if panel["type"] != "row":
+            assert panel["datasource"]["uid"] == "${datasource}" and "unit" in panel["fieldConfig"]["defaults"] or panel["type"] == "state-timeline"
+
+
+def test_grafana_finds_board_and_prometheus():
+    services = compose()["services"]
+    mounts = dict(volume.split(":")[:2] for volume in services["grafana"]["volumes"])
+    provider = yaml.safe_load(read("cluster/grafana/provisioning/dashboards/boards.yml"))["providers"][0]
+    assert mounts["./cluster/grafana/boards"] == provider["options"]["path"]
+    assert services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == provider["options"]["path"] + "/stagedoor.json"
+    source = yaml.safe_load(read("cluster/grafana/provisioning/datasources/prometheus.yml"))["datasources"][0]
+    assert source["url"] == "http://prometheus:9090" and "prometheus" in services
