@@ -80,7 +80,7 @@ end
 local function row(window, names, length, span, values, first)
   local newest, oldest = tonumber(values[first]), tonumber(values[first + 1])
   local tick = math.floor(now / length)
-  local self = { names = names, length = length, span = span, key = window.key, sums = {}, added = {} }
+  local self = { names = names, length = length, span = span, key = window.key, sums = {}, added = {}, ticks = {} }
   for i = 1, #names do
     self.sums[i] = tonumber(values[first + 1 + i]) or 0
     self.added[i] = 0
@@ -141,12 +141,16 @@ local function wait(self, i, amount, limit)
   if limit <= 0 then return -2 end
   local held, room = self.sums[i], limit - amount
   if held <= room then return 0 end
-  local fields = {}
-  for tick = self.oldest, self.tick do fields[#fields + 1] = self.names[i] .. text(tick) end
-  local values = redis.call('HMGET', self.key, unpack(fields))
-  for k = 1, #fields do
+  -- Read once for all claims: what they add is only in the newest tick, and in `added` until the end.
+  if not self.ticks[i] then
+    local fields = {}
+    for tick = self.oldest, self.tick do fields[#fields + 1] = self.names[i] .. text(tick) end
+    self.ticks[i] = redis.call('HMGET', self.key, unpack(fields))
+  end
+  local values, count = self.ticks[i], self.tick - self.oldest + 1
+  for k = 1, count do
     local value = tonumber(values[k]) or 0
-    if k == #fields then value = value + self.added[i] end
+    if k == count then value = value + self.added[i] end
     held = held - value
     if held <= room then return (self.oldest + k + self.span) * self.length - now end
   end

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 
+use super::full::Full;
 use super::hold::Hold;
-use crate::base::clock::unix_ms;
+use crate::base::clock::{self, unix_ms};
 use crate::domain::budget::Budgets;
 use crate::domain::commons::{
     Answer, Batch, Book, Change, Claim, Counted, End, Obstacle, Reply, Shortage, Sum,
@@ -42,6 +43,7 @@ struct Inner {
     book: Mutex<Book<Waiter>>,
     budgets: Arc<Budgets>,
     wake: Notify,
+    full: Full,
     answers: AtomicBool,
     replicas: AtomicU64,
 }
@@ -53,6 +55,7 @@ impl Commons {
             book: Mutex::default(),
             budgets,
             wake: Notify::new(),
+            full: Full::default(),
             answers: AtomicBool::new(false),
             replicas: AtomicU64::new(1),
         }))
@@ -62,6 +65,9 @@ impl Commons {
     pub async fn claim(&self, claim: Claim) -> Told {
         if !self.answers() {
             return Told::Lost;
+        }
+        if let Some(obstacle) = self.0.full.obstacle(&claim, clock::now()) {
+            return Told::Limited(vec![obstacle]);
         }
         let (waiter, answer) = oneshot::channel();
         self.book().ask(claim, waiter);
@@ -158,7 +164,10 @@ impl Commons {
         for (claim, waiter, answer) in outcome.answered {
             let told = match answer {
                 Answer::Granted(counted) => Told::Granted(Hold::new(self.clone(), claim, Some(counted))),
-                Answer::Limited(obstacles) => Told::Limited(obstacles),
+                Answer::Limited(obstacles) => {
+                    self.0.full.note(&claim, &obstacles, clock::fresh());
+                    Told::Limited(obstacles)
+                }
                 Answer::Exceeded(shortage) => Told::Exceeded(shortage),
                 Answer::Seen(counted, sums) => Told::Seen(counted, sums),
             };

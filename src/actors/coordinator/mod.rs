@@ -8,6 +8,7 @@
 //! - on shutdown: says a last time what is held: nothing
 
 mod commons;
+mod full;
 mod hold;
 
 pub use commons::{Commons, Stale, Told};
