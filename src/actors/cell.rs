@@ -1,17 +1,22 @@
-//! The small shared memory of a deployment: in-flight count, rate windows and the published view.
+//! The small shared memory of a deployment: in-flight count, rate windows, what other replicas use, and the published
+//! view.
 //!
 //! The in-flight count is an atomic that only leases move; the view is written by the deployment's
 //! actor alone and read by everybody without asking.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, Guard};
 
 use crate::base::window::SlidingWindow;
+use crate::domain::cluster::Others;
 use crate::domain::deployment::Deployment;
 use crate::domain::routing::snapshot::View;
+
+/// The longest wait that is told where other replicas use a limit, too: their windows are not seen from here.
+const OTHERS_WAIT: Duration = Duration::from_secs(5);
 
 /// One deployment's shared memory. It outlives restarts of the deployment's actor.
 pub struct Cell {
@@ -26,6 +31,15 @@ pub struct Cell {
 struct Counts {
     in_flight: AtomicU32,
     rates: Mutex<Rates>,
+    others: OthersUse,
+}
+
+/// What the other replicas use, as far as they are heard.
+#[derive(Default)]
+struct OthersUse {
+    in_flight: AtomicU32,
+    requests: AtomicU64,
+    tokens: AtomicU64,
 }
 
 struct Rates {
@@ -51,7 +65,7 @@ impl Cell {
     pub fn new(deployment: Arc<Deployment>, default_parallel: Option<u32>) -> Arc<Self> {
         let now = Instant::now();
         let rates = Mutex::new(Rates { requests: SlidingWindow::new(now), tokens: SlidingWindow::new(now) });
-        let counts = Arc::new(Counts { in_flight: AtomicU32::new(0), rates });
+        let counts = Arc::new(Counts { in_flight: AtomicU32::new(0), rates, others: OthersUse::default() });
         Cell::with(deployment, default_parallel, counts, Arc::default())
     }
 
@@ -81,9 +95,27 @@ impl Cell {
         &self.deployment
     }
 
-    /// Attempts under way at this moment.
+    /// Attempts of this process under way at this moment.
     pub fn in_flight(&self) -> u32 {
         self.counts.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// What the other replicas use.
+    pub fn others(&self) -> Others {
+        let others = &self.counts.others;
+        Others {
+            in_flight: others.in_flight.load(Ordering::Relaxed),
+            requests: others.requests.load(Ordering::Relaxed),
+            tokens: others.tokens.load(Ordering::Relaxed),
+        }
+    }
+
+    /// For the Cluster actor alone: what the other replicas use from now on.
+    pub(super) fn hear(&self, sums: Others) {
+        let others = &self.counts.others;
+        others.in_flight.store(sums.in_flight, Ordering::Relaxed);
+        others.requests.store(sums.requests, Ordering::Relaxed);
+        others.tokens.store(sums.tokens, Ordering::Relaxed);
     }
 
     /// What its actor last published.
@@ -96,7 +128,7 @@ impl Cell {
         self.view.store(Arc::new(view));
     }
 
-    /// Requests and tokens of the last 60 seconds.
+    /// Requests and tokens of this process in the last 60 seconds.
     pub fn used(&self, now: Instant) -> (u64, u64) {
         let rates = self.rates();
         (rates.requests.used(now), rates.tokens.used(now))
@@ -106,13 +138,14 @@ impl Cell {
     /// takes anything.
     pub fn wait(&self, tokens: bool, amount: u64, now: Instant) -> Duration {
         let capacity = &self.deployment.capacity;
-        let rates = self.rates();
-        if tokens {
+        let (others, rates) = (self.others(), self.rates());
+        let wait = if tokens {
             let limit = capacity.tpm.unwrap_or(u64::MAX);
-            rates.tokens.wait(amount.min(limit), limit, now)
+            rates.tokens.wait(amount.min(limit), limit.saturating_sub(others.tokens), now)
         } else {
-            rates.requests.wait(1, capacity.rpm.unwrap_or(u64::MAX), now)
-        }
+            rates.requests.wait(1, capacity.rpm.unwrap_or(u64::MAX).saturating_sub(others.requests), now)
+        };
+        if others == Others::default() { wait } else { wait.min(OTHERS_WAIT) }
     }
 
     /// Takes one unit of everything the deployment limits, or nothing.
@@ -124,19 +157,22 @@ impl Cell {
         // From here on the slot is given back by this guard, whatever happens.
         let mut lease = Lease { cell: Arc::clone(self), taken_at: now, tokens: 0, settled: true };
         let capacity = &self.deployment.capacity;
+        let others = self.others();
+        let full = |limit, allowed, used, wait: Duration| {
+            let wait = if others == Others::default() { wait } else { wait.min(OTHERS_WAIT) };
+            Err(Full { limit, allowed, used, retry_after: Some(wait) })
+        };
         let mut rates = self.rates();
         let request_limit = capacity.rpm.unwrap_or(u64::MAX);
         let token_limit = capacity.tpm.unwrap_or(u64::MAX);
         // An estimate above the whole limit would never fit; the provider is the one to refuse it.
         let tokens = tokens.min(token_limit);
-        if let Err(wait) = rates.requests.try_take(1, request_limit, now) {
-            let used = rates.requests.used(now);
-            return Err(Full { limit: "rpm", allowed: request_limit, used, retry_after: Some(wait) });
+        if let Err(wait) = rates.requests.try_take(1, request_limit.saturating_sub(others.requests), now) {
+            return full("rpm", request_limit, rates.requests.used(now) + others.requests, wait);
         }
-        if let Err(wait) = rates.tokens.try_take(tokens, token_limit, now) {
+        if let Err(wait) = rates.tokens.try_take(tokens, token_limit.saturating_sub(others.tokens), now) {
             rates.requests.give_back(1, now);
-            let used = rates.tokens.used(now);
-            return Err(Full { limit: "tpm", allowed: token_limit, used, retry_after: Some(wait) });
+            return full("tpm", token_limit, rates.tokens.used(now) + others.tokens, wait);
         }
         drop(rates);
         lease.tokens = tokens;
@@ -149,13 +185,14 @@ impl Cell {
             self.counts.in_flight.fetch_add(1, Ordering::Relaxed);
             return Ok(());
         };
-        let take = |count: u32| (count < limit).then_some(count + 1);
+        let others = self.counts.others.in_flight.load(Ordering::Relaxed);
+        let take = |count: u32| (count.saturating_add(others) < limit).then_some(count + 1);
         match self.counts.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
             Ok(_) => Ok(()),
             Err(used) => Err(Full {
                 limit: "max_parallel_requests",
                 allowed: limit.into(),
-                used: used.into(),
+                used: u64::from(used) + u64::from(others),
                 retry_after: None,
             }),
         }
@@ -208,5 +245,40 @@ impl Drop for Lease {
             self.cell.rates().tokens.give_back(self.tokens, self.taken_at);
         }
         self.cell.counts.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::load_text;
+
+    fn cell(params: &str) -> Arc<Cell> {
+        let text = format!(
+            "model_list: [{{model_name: a, litellm_params: {{model: openai/x, api_key: k, {params}}}}}]"
+        );
+        let config = load_text(&text, "c.yaml", &|_| None).unwrap().config;
+        Cell::new(Arc::clone(&config.deployments[0]), None)
+    }
+
+    #[test]
+    fn what_other_replicas_use_counts_and_is_not_counted_twice() {
+        let now = Instant::now();
+        let cell = cell("rpm: 3, tpm: 100, max_parallel_requests: 4");
+        cell.hear(Others { in_flight: 3, requests: 2, tokens: 50 });
+        let lease = cell.lease(10, now).unwrap();
+        let full = cell.lease(10, now).err().unwrap();
+        assert_eq!((full.limit, full.allowed, full.used), ("max_parallel_requests", 4, 4));
+        cell.hear(Others { in_flight: 0, requests: 2, tokens: 50 });
+        let full = cell.lease(10, now).err().unwrap();
+        assert_eq!((full.limit, full.used), ("rpm", 3));
+        assert!(full.retry_after.unwrap() <= OTHERS_WAIT);
+        cell.hear(Others { in_flight: 0, requests: 0, tokens: 91 });
+        let full = cell.lease(10, now).err().unwrap();
+        assert_eq!((full.limit, full.used), ("tpm", 101));
+        assert_eq!((cell.in_flight(), cell.used(now)), (1, (1, 10)), "its own use is what it says of itself");
+        drop(lease);
+        cell.hear(Others::default());
+        assert!(cell.lease(10, now).is_ok());
     }
 }

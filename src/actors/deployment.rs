@@ -1,20 +1,23 @@
 //! The Deployment actor, one for each entry of `model_list`.
 //!
 //! - owns: latency series, success window, cooldown machine, last error of its deployment
-//! - accepts: [`Facts`] (finished attempts, in batches), [`Reconfigure`], [`Inspect`]
-//! - tells: publishes its [`View`](crate::domain::routing::snapshot::View) into the [`Cell`]; metrics; the log
+//! - accepts: [`Facts`] (finished attempts, in batches), [`Hear`] (another replica's cooldown), [`Reconfigure`], [`Inspect`]
+//! - tells: publishes its [`View`](crate::domain::routing::snapshot::View) into the [`Cell`]; wakes the Cluster actor
+//!   when a cooldown begins; metrics; the log
 //! - never: calls a provider, asks another actor, moves the in-flight count (leases do)
 //! - on panic: restarted empty; the published view, and with it a running cooldown, stays until the
 //!   first new fact, and in-flight counts are in the cell
 //! - on shutdown: nothing to save
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, Context, Handler, Message};
+use tokio::sync::Notify;
 
 use super::cell::Cell;
 use super::keeper::DeathNotice;
+use crate::base::error::Kind;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{CooldownRules, CooldownStarted};
 use crate::domain::routing::state::{AttemptFact, DeploymentState};
@@ -30,6 +33,8 @@ pub struct Setup {
     pub rules: CooldownRules,
     /// Deployments that could serve instead of it, itself included.
     pub group_size: usize,
+    /// Woken when a cooldown begins here, so that other replicas hear of it.
+    pub cooled: Arc<Notify>,
 }
 
 /// Keeps one deployment's health.
@@ -172,10 +177,40 @@ impl Handler<Facts> for DeploymentActor {
     type Result = ();
 
     fn handle(&mut self, facts: Facts, _: &mut Self::Context) {
+        let before = self.setup.cell.view().own_cooling_until;
         for fact in &facts.0 {
             self.take_in(fact);
         }
         self.publish();
+        if self.setup.cell.view().own_cooling_until != before {
+            self.setup.cooled.notify_one();
+        }
+    }
+}
+
+/// Another replica lets it rest for so long.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Hear {
+    /// How much longer.
+    pub remaining: Duration,
+    /// The failure that did it.
+    pub cause: Kind,
+}
+
+impl Handler<Hear> for DeploymentActor {
+    type Result = ();
+
+    fn handle(&mut self, heard: Hear, _: &mut Self::Context) {
+        let now = Instant::now();
+        let Some(until) = now.checked_add(heard.remaining) else { return };
+        if self.setup.rules.disabled {
+            return;
+        }
+        if let Some(cooldown) = self.state.hear(until, heard.cause, now) {
+            self.announce(&cooldown);
+            self.publish();
+        }
     }
 }
 

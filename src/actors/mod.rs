@@ -2,6 +2,7 @@
 
 pub mod alerter;
 pub mod cell;
+pub mod cluster;
 pub mod confirmed;
 pub mod coordinator;
 pub mod deployment;

@@ -122,13 +122,14 @@ fn candidate<'a>(
     let capacity = &cell.deployment().capacity;
     let (used_rpm, used_tpm) =
         if counted || capacity.rpm.is_some() || capacity.tpm.is_some() { cell.used(now) } else { (0, 0) };
+    let others = cell.others();
     Candidate {
         deployment: cell.deployment(),
         view,
-        in_flight: cell.in_flight(),
+        in_flight: cell.in_flight().saturating_add(others.in_flight),
         picks_pending: 0,
-        used_rpm,
-        used_tpm,
+        used_rpm: used_rpm.saturating_add(others.requests),
+        used_tpm: used_tpm.saturating_add(others.tokens),
     }
 }
 

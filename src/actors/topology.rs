@@ -13,6 +13,7 @@ use std::sync::Arc;
 use actix::{Actor, Context, Handler, Message};
 use actix_rt::ArbiterHandle;
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 
 use super::cell::Cell;
 use super::deployment::{DeploymentActor, Setup};
@@ -108,6 +109,8 @@ pub struct Ground {
     pub metrics: Metrics,
     /// Opens the rows of the database; `None`: models live in the file only.
     pub opener: Option<Opener>,
+    /// Woken when a deployment begins to rest.
+    pub cooled: Arc<Notify>,
 }
 
 /// Makes the table of a file's configuration; the models of the database stay those of `old`.
@@ -183,6 +186,7 @@ fn admit(known: Option<&Member>, deployment: &Arc<Deployment>, config: &Config, 
         cell: Arc::clone(cell),
         rules: cooldown_rules(deployment, config),
         group_size: group_size(deployment, config),
+        cooled: Arc::clone(&ground.cooled),
     };
     match known {
         Some(member) if member.cell().describes(deployment, parallel) => {

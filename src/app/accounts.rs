@@ -10,9 +10,8 @@ use actix_rt::{Arbiter, ArbiterHandle};
 
 use super::boot::StartError;
 use crate::actors::alerter::{self, Alerter};
-use crate::actors::confirmed;
 use crate::actors::keeper::Kept;
-use crate::actors::key_directory::{Directory, Found, KeyDirectory, Purse, Terms};
+use crate::actors::key_directory::{Directory, KeyDirectory, Purse, Terms};
 use crate::actors::spend_writer::{Desk, Duties, Flush, SpendWriter};
 use crate::actors::spool_gauges::SpoolGauges;
 use crate::actors::topology::Current;
@@ -20,12 +19,11 @@ use crate::base::ids;
 use crate::base::money::Nanos;
 use crate::config::Config;
 use crate::config::model::{SpoolFsync, SpoolFull};
-use crate::domain::ledger::{AccountId, AccountKind};
-use crate::domain::scope::{ScopeId, ScopeKind};
+use crate::domain::ledger::AccountId;
+use crate::domain::scope::ScopeId;
 use crate::gateway::governance::{Governance, Rules};
 use crate::gateway::named::DefaultBudget;
 use crate::gateway::throttle::Share;
-use crate::manage::{Changed, Changes};
 use crate::spool::{self, Fsync, Settings, Spool};
 use crate::store::Store;
 use crate::telemetry::{Metrics, names};
@@ -237,99 +235,5 @@ fn fsync(setting: SpoolFsync) -> Fsync {
         SpoolFsync::Never => Fsync::Never,
         SpoolFsync::Interval(every) => Fsync::Interval(every),
         SpoolFsync::Always => Fsync::Always,
-    }
-}
-
-/// Carries changes to the copies of keys and to the counters of budgets.
-pub struct Carrier {
-    directory: Directory,
-    governance: Governance,
-    control: ArbiterHandle,
-}
-
-impl Carrier {
-    /// To these copies and counters.
-    pub fn new(directory: Directory, governance: Governance, control: ArbiterHandle) -> Self {
-        Carrier { directory, governance, control }
-    }
-
-    fn forget(&self, concerns: impl Fn(&crate::store::Grant) -> bool) {
-        self.directory.forget_where(|_, found| match found {
-            Found::Known(identity) => identity.grant.as_deref().is_some_and(&concerns),
-            Found::Unknown => false,
-        });
-    }
-
-    fn forget_named(&self) {
-        self.governance.named.forget(ScopeKind::EndUser, None);
-        self.governance.named.forget(ScopeKind::Tag, None);
-    }
-
-    /// The counters of this owner are read anew; a key's are found under its first hash.
-    fn reread(&self, id: AccountId, counted_as: &str) {
-        let parts: &[AccountKind] = match id.kind {
-            AccountKind::Key => &[AccountKind::KeyModel, AccountKind::KeyWindow],
-            AccountKind::User => &[AccountKind::UserModel],
-            AccountKind::Team => &[AccountKind::TeamModel, AccountKind::TeamWindow, AccountKind::Member],
-            _ => &[],
-        };
-        let (governance, of_key) = (self.governance.clone(), counted_as.to_string());
-        self.control.spawn(async move {
-            let read = governance.reread(id, parts, |id| confirmed::scope_of(id, |_| of_key.clone())).await;
-            if let Some(commons) = &governance.commons {
-                read.into_iter().for_each(|key| commons.replace(key));
-            }
-        });
-    }
-}
-
-impl Changes for Carrier {
-    fn tell(&self, changed: Changed) {
-        match &changed {
-            Changed::Key { hash, counted_as } => {
-                self.directory.forget_where(|known, found| {
-                    known == hash
-                        || matches!(found, Found::Known(identity) if identity.key().is_some_and(|key| key.hash == *hash))
-                });
-                self.reread(AccountId::new(AccountKind::Key, hash), counted_as);
-            }
-            Changed::User(id) => {
-                self.forget(|grant| grant.key.user_id.as_deref() == Some(id));
-                self.reread(AccountId::new(AccountKind::User, id), id);
-            }
-            Changed::Team(id) => {
-                self.forget(|grant| grant.key.team_id.as_deref() == Some(id));
-                self.reread(AccountId::new(AccountKind::Team, id), id);
-            }
-            Changed::Organization(id) => {
-                self.forget(|grant| {
-                    grant
-                        .organization
-                        .as_ref()
-                        .is_some_and(|organization| organization.organization_id == *id)
-                });
-                self.reread(AccountId::new(AccountKind::Organization, id), id);
-            }
-            Changed::EndUser(id) => {
-                self.governance.named.forget(ScopeKind::EndUser, Some(id));
-                self.reread(AccountId::new(AccountKind::EndUser, id), id);
-            }
-            Changed::Tag(name) => {
-                self.governance.named.forget(ScopeKind::Tag, Some(name));
-                self.reread(AccountId::new(AccountKind::Tag, name), name);
-            }
-            Changed::Budget(id) => {
-                self.forget(|grant| grant.budgets.iter().any(|budget| budget.budget_id == *id));
-                self.forget_named();
-                // Nobody knows here who points to it.
-                self.governance.budgets().all_changed();
-            }
-            Changed::Model(_) | Changed::Credential(_) => {}
-            Changed::Everything => {
-                self.directory.forget_where(|_, _| true);
-                self.forget_named();
-                self.governance.budgets().all_changed();
-            }
-        }
     }
 }

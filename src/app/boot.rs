@@ -6,7 +6,8 @@ use std::sync::Arc;
 use actix_rt::Arbiter;
 use arc_swap::ArcSwap;
 
-use super::accounts::{self, Carrier, Ledger};
+use super::accounts::{self, Ledger};
+use super::carrier::{self, Carrier, Copies};
 use super::cli::{Cli, Command};
 use super::{
     audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices, remember,
@@ -114,7 +115,8 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let redis = redis.map_err(|cause| StartError::System(cause.to_string()))?;
     let control = Arbiter::new();
     let opener = models::opener(&config, master);
-    let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener };
+    let cooled = Arc::default();
+    let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener, cooled };
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
     let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
@@ -126,9 +128,12 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let ledger = Ledger::open(&config, &store, &mut governance, &metrics)?;
     let coordinator =
         common.map(|common| coordination::start(common, &ledger, &governance, &ground.control, &metrics));
-    let carrier = Carrier::new(directory.clone(), governance.clone(), ground.control.clone());
-    let models = models::follow(&config, &store, &topology, &ground, &current);
-    let manage = remember::open(&config, store, master, Arc::new(carrier), models);
+    let stored = models::stored(&store, &topology, &ground);
+    let copies = Copies::new(directory.clone(), governance.clone(), stored.clone(), ground.control.clone());
+    let cluster = carrier::join(redis.as_ref(), &store, &current, &copies, &ground);
+    let carrier = Arc::new(Carrier::new(copies, cluster.clone()));
+    let models = models::follow(&config, stored, &ground, &current);
+    let manage = remember::open(&config, store, master, carrier, models);
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone())
@@ -149,6 +154,9 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));
     control.spawn(upkeep(metrics));
     let code = shutdown::run_until_stopped(running, &shared, signals).await;
+    if let Some(cluster) = &cluster {
+        cluster.leave().await;
+    }
     accounts::last_alerts(&alerts).await;
     ledger.close().await;
     if let Some(coordinator) = coordinator {

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod audit;
 pub mod banner;
 pub mod boot;
+pub mod carrier;
 pub mod cli;
 mod coordination;
 pub mod fixed;

@@ -30,16 +30,15 @@ pub fn opener(config: &Config, master: &Master) -> Option<Opener> {
     Some(Opener { seal: Seal::new(passphrase), environment: Arc::new(process_env) })
 }
 
+/// What brings the models of the database into the table; `None` when they are not kept there.
+pub fn stored(store: &Store, topology: &Kept<Topology>, ground: &Ground) -> Option<StoredModels> {
+    ground.opener.as_ref()?;
+    Some(StoredModels::new(store.clone(), topology.clone(), ground.control.clone()))
+}
+
 /// Begins to follow the models of the database. A database that is away is waited for, while the file's serve.
-pub fn follow(
-    config: &Config,
-    store: &Store,
-    topology: &Kept<Topology>,
-    ground: &Ground,
-    current: &Current,
-) -> Served {
-    let database = ground.opener.clone().map(|opener| {
-        let models = StoredModels::new(store.clone(), topology.clone(), ground.control.clone());
+pub fn follow(config: &Config, stored: Option<StoredModels>, ground: &Ground, current: &Current) -> Served {
+    let database = stored.zip(ground.opener.clone()).map(|(models, opener)| {
         actix_rt::spawn(models.clone().follow(config.governance.store.models_every));
         Database { models, opener }
     });

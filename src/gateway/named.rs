@@ -91,6 +91,11 @@ impl Named {
         Ok(owners)
     }
 
+    /// Changes may have been missed.
+    pub fn doubt(&self) {
+        self.copies.doubt(clock::now());
+    }
+
     /// Forgets a name, or all of a kind; a look-up under way does not bring them back.
     pub fn forget(&self, kind: ScopeKind, name: Option<&str>) {
         self.copies.forget(kind, name);

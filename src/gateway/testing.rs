@@ -146,7 +146,8 @@ impl Rig {
     /// Actors and gateway on the current arbiter.
     pub async fn new(yaml: &str, strategy: MakeStrategy) -> Self {
         let metrics = Metrics::new(None).unwrap();
-        let ground = Ground { control: Arbiter::current(), metrics: metrics.clone(), opener: None };
+        let (control, cooled) = (Arbiter::current(), Arc::default());
+        let ground = Ground { control, metrics: metrics.clone(), opener: None, cooled };
         let table = topology::build(None, Arc::new(config(yaml)), &ground);
         let shared = Shared {
             redis: None,

@@ -156,6 +156,7 @@ fn split(table: &Table, query: &Query) -> (Vec<Value>, Vec<Value>) {
             "model_id": &*deployment.id,
             "api_base": deployment.shown_base(),
             "in_flight": cell.in_flight(),
+            "in_flight_elsewhere": cell.others().in_flight,
         });
         if deployment.problem.is_none() && view.healthy(now) {
             healthy.push(entry);

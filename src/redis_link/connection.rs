@@ -118,6 +118,12 @@ impl Link {
         self.shared().dialer.prefix()
     }
 
+    /// The full name of a channel. Channels know no databases, so the number is part of it.
+    pub fn channel(&self, name: &str) -> String {
+        let dialer = &self.shared().dialer;
+        format!("{}{}:{name}", dialer.prefix(), dialer.settings().db)
+    }
+
     /// Whether several servers share the keys: those of one script must then have one hash tag.
     pub fn is_cluster(&self) -> bool {
         self.shared().dialer.is_cluster()

@@ -13,6 +13,7 @@ pub mod fault;
 mod meters;
 pub mod reserve;
 pub mod script;
+mod subscription;
 
 #[cfg(test)]
 mod tests;
@@ -22,3 +23,4 @@ pub use counters::{Counters, Lost};
 pub use fault::LinkError;
 pub use redis::{Cmd, Value, cmd};
 pub use script::Script;
+pub use subscription::{Ear, Heard};

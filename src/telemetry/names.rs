@@ -64,6 +64,10 @@ pub const ACTOR_RESTARTS: &str = "stagedoor_actor_restarts_total";
 pub const UNPRICED: &str = "stagedoor_unpriced_requests_total";
 /// Whether the database answered when it was looked at last.
 pub const DATABASE_UP: &str = "stagedoor_database_up";
+/// Replicas that share one Redis, this one included.
+pub const CLUSTER_REPLICAS: &str = "stagedoor_cluster_replicas";
+/// 1 while changes made by other replicas are heard, 0 while they are not.
+pub const CLUSTER_HEARS: &str = "stagedoor_cluster_hears";
 /// 1 while the shared Redis can be used, 0 while it cannot.
 pub const REDIS_UP: &str = "stagedoor_redis_up";
 /// Calls to the shared Redis, by result: `ok`, `refused`, `late`, `broken`, `down`.
@@ -145,6 +149,8 @@ pub const HELP: &[(&str, &str)] = &[
     (ACTOR_RESTARTS, "Actors restarted after a panic."),
     (UNPRICED, "Requests that consumed something without a price."),
     (DATABASE_UP, "1 while the database answers, 0 while it does not."),
+    (CLUSTER_REPLICAS, "Replicas that share one Redis, this one included."),
+    (CLUSTER_HEARS, "1 while changes made by other replicas are heard, 0 while they are not."),
     (REDIS_UP, "1 while the shared Redis can be used, 0 while it cannot."),
     (REDIS_CALLS, "Calls to the shared Redis, by result."),
     (REDIS_SECONDS, "Seconds that calls to the shared Redis took."),

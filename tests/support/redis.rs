@@ -81,6 +81,9 @@ impl Redis {
             assert!(since.elapsed() < Duration::from_secs(20), "redis-server did not start: {log}");
             std::thread::sleep(Duration::from_millis(10));
         }
+        // Whoever answers could be somebody who was given the same free port a moment ago.
+        let log = std::fs::read_to_string(server.folder.path().join("log")).unwrap_or_default();
+        assert!(!log.contains("already in use"), "the port {port} is taken: {log}");
         server
     }
 

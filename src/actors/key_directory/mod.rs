@@ -8,6 +8,8 @@
 //! - on shutdown: nothing to save
 
 mod identity;
+#[cfg(test)]
+mod tests;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -55,6 +57,8 @@ enum Age {
 struct Copy {
     found: Found,
     since: Instant,
+    /// A change of it may have been missed.
+    doubted: bool,
 }
 
 /// The copies of keys, shared by all workers.
@@ -109,11 +113,14 @@ impl Directory {
         let copy = copies.get(hash)?;
         let age = clock::now().saturating_duration_since(copy.since);
         match copy.found {
-            Found::Unknown if age >= UNKNOWN => None,
+            Found::Unknown if age >= UNKNOWN || copy.doubted => None,
             Found::Unknown => Some((Found::Unknown, Age::Fresh)),
             Found::Known(ref identity) => {
                 let age = match age {
                     _ if identity.is_over(unix_ms()) => Age::Old,
+                    // Nobody is kept waiting for a database that is known to be away.
+                    _ if copy.doubted && self.0.store.is_up() == Some(false) => Age::Stale,
+                    _ if copy.doubted => Age::Old,
                     age if age < self.0.fresh => Age::Fresh,
                     age if age < 2 * self.0.fresh => Age::Stale,
                     _ => Age::Old,
@@ -178,6 +185,14 @@ impl Directory {
         copies.retain(|hash, copy| !wanted(hash, &copy.found));
     }
 
+    /// Changes may have been missed: each copy is looked up anew before it is used again, unless the store does not
+    /// answer. A look-up under way is no proof either.
+    pub fn doubt(&self) {
+        let mut copies = self.write();
+        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+        copies.values_mut().for_each(|copy| copy.doubted = true);
+    }
+
     /// Shows each key that is known.
     pub fn each(&self, mut show: impl FnMut(&Identity)) {
         for copy in self.read().values() {
@@ -213,17 +228,24 @@ impl Directory {
             let found = grant.map_or(Found::Unknown, |grant| {
                 Found::Known(Arc::new(Identity::of_grant(grant, unix_ms(), self.0.terms)))
             });
-            let mut copies = self.write();
-            // Something was changed while the store was asked: the answer may be older than the change.
-            if self.0.epoch.load(Ordering::Acquire) != epoch {
-                continue;
+            if self.keep(hash, &found, epoch) {
+                return Ok(found);
             }
-            if copies.len() >= self.0.most.saturating_add(MOST_UNKNOWN) {
-                make_room(&mut copies);
-            }
-            copies.insert(hash.into(), Copy { found: found.clone(), since: Instant::now() });
-            return Ok(found);
         }
+    }
+
+    /// Keeps what the store has said. False when something was changed since `epoch`, when the store was asked: the
+    /// answer may be older than the change.
+    fn keep(&self, hash: &str, found: &Found, epoch: u64) -> bool {
+        let mut copies = self.write();
+        if self.0.epoch.load(Ordering::Acquire) != epoch {
+            return false;
+        }
+        if copies.len() >= self.0.most.saturating_add(MOST_UNKNOWN) {
+            make_room(&mut copies);
+        }
+        copies.insert(hash.into(), Copy { found: found.clone(), since: Instant::now(), doubted: false });
+        true
     }
 }
 

@@ -34,6 +34,8 @@ pub struct View {
     pub failures_in_row: u32,
     /// Until when it is left out; a moment in the past means that it is back.
     pub cooling_until: Option<Instant>,
+    /// The same, as far as failures that were seen here began it: what other replicas say is not said on.
+    pub own_cooling_until: Option<Instant>,
     /// Why it cooled down last.
     pub cooldown_cause: Option<Kind>,
     /// The latest failure that spoke against it.

@@ -15,6 +15,9 @@ const TIMEOUT_BADNESS: f64 = 4.0;
 /// The longest error text kept for operators, bytes.
 const LONGEST_MESSAGE: usize = 400;
 
+/// By how much two tellings of one cooldown may differ.
+const SAME_REST: Duration = Duration::from_millis(500);
+
 /// One finished upstream call.
 ///
 /// Calls with a key or an address that the caller brought along say nothing about the deployment: no fact
@@ -105,7 +108,9 @@ impl DeploymentState {
     /// The same as a fact for the log: what another replica's cooldown changed here, if anything.
     pub fn hear(&mut self, until: Instant, kind: Kind, now: Instant) -> Option<CooldownStarted> {
         let duration = until.saturating_duration_since(now);
-        let news = !duration.is_zero() && self.cool_until(until, kind);
+        // The same cooldown is said again and again, each time with another delay on its way.
+        let known = self.view.cooling_until.is_some_and(|known| until <= known + SAME_REST);
+        let news = !duration.is_zero() && !known && self.cool_until(until, kind);
         news.then_some(CooldownStarted { until, duration, kind, trigger: Trigger::Peer })
     }
 
@@ -154,7 +159,11 @@ impl DeploymentState {
         let trigger = cooldown::judge(rules, &seen)?;
         let duration = rules.duration(failure.retry_after);
         let until = now.checked_add(duration).filter(|_| !duration.is_zero())?;
-        self.cool_until(until, kind).then_some(CooldownStarted { until, duration, kind, trigger })
+        let longer = self.cool_until(until, kind);
+        if longer {
+            self.view.own_cooling_until = Some(until);
+        }
+        longer.then_some(CooldownStarted { until, duration, kind, trigger })
     }
 
     fn count_failure(&mut self, failure: &FailureFact, group_size: usize, now: Instant) -> Evidence {

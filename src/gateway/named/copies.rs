@@ -115,6 +115,13 @@ impl Copies {
         self.lock().quiet_until = Some(now + QUIET);
     }
 
+    /// Changes may have been missed: each copy is looked up anew, behind the request that uses it next.
+    pub fn doubt(&self, now: Instant) {
+        let mut known = self.lock();
+        known.epoch += 1;
+        known.copies.values_mut().for_each(|copy| copy.until = copy.until.min(now));
+    }
+
     /// Forgets a name, or all of a kind.
     pub fn forget(&self, kind: ScopeKind, name: Option<&str>) {
         let mut known = self.lock();
@@ -154,6 +161,15 @@ mod tests {
         assert_eq!(copies.find(&[tag("a")], later).stale, [tag("a")]);
         let second = copies.find(&[tag("a")], later);
         assert!(second.stale.is_empty() && second.bounds[0].as_ref().unwrap().blocked);
+    }
+
+    #[test]
+    fn a_doubted_copy_is_looked_up_anew_and_older_answers_do_not_count() {
+        let (copies, now) = (Copies::default(), Instant::now());
+        copies.keep(0, vec![(tag("a"), blocked())], now);
+        copies.doubt(now);
+        assert!(!copies.keep(0, vec![(tag("a"), blocked())], now));
+        assert_eq!(copies.find(&[tag("a")], now).stale, [tag("a")]);
     }
 
     #[test]

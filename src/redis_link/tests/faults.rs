@@ -28,14 +28,14 @@ async fn a_frozen_server_costs_one_wait_and_then_nothing() {
         assert_eq!(link.query(cmd("GET").arg("a")).await, Err(LinkError::Down));
     }
     let next = began.elapsed();
-    println!("frozen: 50 concurrent calls failed within {first:?}, the next 1000 within {next:?}");
+    eprintln!("frozen: 50 concurrent calls failed within {first:?}, the next 1000 within {next:?}");
     assert!(first < Duration::from_millis(250), "{first:?}");
     assert!(next < Duration::from_millis(100), "{next:?}");
     assert!(metrics.render().contains("stagedoor_redis_up 0"));
     server.signal("CONT");
     let began = Instant::now();
     assert_eq!(until(&link, State::is_up).await, State::Up(2), "listeners see that it is another connection");
-    println!("thawed: usable again after {:?}", began.elapsed());
+    eprintln!("thawed: usable again after {:?}", began.elapsed());
     assert_eq!(get(&link, "a").await, "1");
 }
 

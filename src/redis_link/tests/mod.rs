@@ -1,6 +1,7 @@
 //! The link against real servers: every way to reach one, and what trouble costs.
 
 mod faults;
+mod listening;
 #[path = "../../../tests/support/redis.rs"]
 mod server;
 mod ways;

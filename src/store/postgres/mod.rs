@@ -1,6 +1,7 @@
 //! PostgreSQL: a small pool of connections on a runtime of its own, so that no worker ever waits for a socket of
 //! the database, and a database that is slow or gone costs its callers their deadline and nobody else anything.
 
+mod listener;
 pub(super) mod session;
 pub(super) mod tls;
 
@@ -35,6 +36,8 @@ const SETTINGS: &str = "SET statement_timeout = '120s'; SET idle_in_transaction_
 pub(super) struct Postgres {
     pool: Pool,
     permits: Arc<Semaphore>,
+    connections: usize,
+    target: Arc<PostgresTarget>,
     runtime: Option<Runtime>,
 }
 
@@ -71,7 +74,8 @@ impl Postgres {
             .enable_all()
             .build()
             .map_err(|cause| StoreError::unavailable(format!("no threads for the database: {cause}")))?;
-        Ok(Postgres { pool, permits: Arc::new(Semaphore::new(connections)), runtime: Some(runtime) })
+        let permits = Arc::new(Semaphore::new(connections));
+        Ok(Postgres { pool, permits, connections, target: Arc::new(target), runtime: Some(runtime) })
     }
 
     /// Runs a job on a connection of the pool, in a transaction of the kind it wants.

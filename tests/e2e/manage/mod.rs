@@ -87,7 +87,7 @@ fn stored_in(database_url: &str) -> Value {
 }
 
 /// A request with some key.
-async fn ask(gateway: &Gateway, key: &str, method: &str, path: &str, body: &Value) -> Reply {
+pub async fn ask(gateway: &Gateway, key: &str, method: &str, path: &str, body: &Value) -> Reply {
     let bearer = format!("Bearer {key}");
     let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -95,7 +95,7 @@ async fn ask(gateway: &Gateway, key: &str, method: &str, path: &str, body: &Valu
 }
 
 /// A request with the master key that must succeed.
-async fn done(gateway: &Gateway, method: &str, path: &str, body: Value) -> Value {
+pub async fn done(gateway: &Gateway, method: &str, path: &str, body: Value) -> Value {
     done_by(gateway, KEY, method, path, body).await
 }
 
@@ -119,7 +119,7 @@ async fn refused(gateway: &Gateway, key: &str, method: &str, path: &str, body: V
 }
 
 /// A new key; its text.
-async fn key(gateway: &Gateway, fields: Value) -> String {
+pub async fn key(gateway: &Gateway, fields: Value) -> String {
     let made = done(gateway, "POST", "/key/generate", fields).await;
     made["key"].as_str().unwrap().to_string()
 }
