@@ -2,17 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Deserialize;
-
 use crate::base::money::Nanos;
 use crate::domain::budget::{Budgets, Committed, UnixMs};
-use crate::domain::ledger::{AccountId, AccountKind};
+use crate::domain::ledger::{AccountId, AccountKind, PackedRow, Text};
 use crate::domain::scope::{ScopeId, ScopeKind};
-use crate::spool::Batch;
 use crate::store::Appended;
-
-/// Digits of one account in a row of the spool.
-const DIGITS: usize = 32;
 
 /// What is to be told to accounts.
 #[derive(Default)]
@@ -29,50 +23,22 @@ struct News {
     counted: Vec<(UnixMs, Nanos)>,
 }
 
-/// What a row of the spool tells about money here; its other fields are the ledger's.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Counted<'a> {
-    started_ms: UnixMs,
-    spend_nanos: i64,
-    counted_in: &'a str,
-    key_hash: &'a str,
-    counted_as: &'a str,
-}
-
-/// The accounts that count a row, as the spool keeps them.
-pub fn written(accounts: impl Iterator<Item = u128>) -> String {
-    use std::fmt::Write;
-    let mut text = String::new();
-    for account in accounts {
-        // Writing to a text cannot fail.
-        let _ = write!(text, "{account:0DIGITS$x}");
-    }
-    text
-}
-
 impl Confirmed {
-    /// Which rows of a batch were counted by which accounts. What a former process has counted means nothing here.
-    pub fn of(batch: &Batch) -> Self {
-        let mut confirmed = Confirmed::default();
-        for (place, row) in batch.rows().iter().enumerate() {
-            let Ok(row) = serde_json::from_slice::<Counted<'_>>(row) else { continue };
-            let Counted { started_ms, spend_nanos, counted_in, key_hash, counted_as } = row;
-            if !counted_as.is_empty() {
-                confirmed.counted_as.insert(key_hash.to_string(), counted_as.to_string());
-            }
-            let own = counted_in.as_bytes().chunks(DIGITS).filter(|_| batch.is_own(place));
-            for account in own.filter_map(|chunk| std::str::from_utf8(chunk).ok()) {
-                let Ok(account) = u128::from_str_radix(account, 16) else { continue };
-                confirmed
-                    .news
-                    .entry(account)
-                    .or_default()
-                    .counted
-                    .push((started_ms, Nanos::new(spend_nanos)));
-            }
+    /// A row that accounts of this process have counted will be in the store.
+    pub fn count(&mut self, row: &PackedRow) {
+        for account in row.accounts() {
+            let counted = (row.started_ms(), Nanos::new(row.spend_nanos()));
+            self.news.entry(account).or_default().counted.push(counted);
         }
-        confirmed
+    }
+
+    /// Where the key of a row, whoever has counted it, has its accounts here.
+    pub fn place(&mut self, row: &PackedRow) {
+        let Some(fields) = row.fields() else { return };
+        let counted_as = fields.text(Text::CountedAs);
+        if !counted_as.is_empty() {
+            self.counted_as.insert(fields.text(Text::KeyHash).to_string(), counted_as.to_string());
+        }
     }
 
     /// The accounts that have counted rows of the batch.

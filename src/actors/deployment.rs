@@ -138,7 +138,7 @@ impl DeploymentNames {
             id: Arc::clone(&deployment.id),
             full_model: deployment.full_model(),
             provider: deployment.provider.name,
-            base: deployment.shown_base(),
+            base: deployment.shown_base().into_owned(),
         }
     }
 

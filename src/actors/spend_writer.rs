@@ -18,14 +18,14 @@ use super::keeper::DeathNotice;
 use super::spool_gauges::SpoolGauges;
 use crate::base::clock::unix_ms;
 use crate::domain::budget::Budgets;
-use crate::domain::ledger::LedgerRow;
+use crate::domain::ledger::PackedRow;
 use crate::spool::{Batch, Reader, Spool};
 use crate::store::{Store, StoreErrorKind};
 
 /// How many rows one transaction takes.
 const MOST_ROWS: usize = 2_000;
-/// And how many bytes.
-const MOST_BYTES: usize = 2 << 20;
+/// And how many bytes: about what so many usual rows have, because what a batch has no room for is read again.
+const MOST_BYTES: usize = 1 << 20;
 /// How often it looks whether budget periods are over.
 const RESETS: Duration = Duration::from_secs(10);
 /// How often what waits is shown.
@@ -73,22 +73,24 @@ impl Desk {
         self.0.reader.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Stores one batch. `Ok(true)`: there may be more. `Ok(false)`: nothing was there, or somebody else is at it.
+    /// Stores one batch. `Ok(true)`: there is more than it had room for. `Ok(false)`: that was all, or somebody else is at
+    /// it. What has come meanwhile waits for company: a transaction costs as much as a hundred rows, and one after the
+    /// other would find only a few rows each.
     async fn step(&self) -> Result<bool, String> {
         let Some(reader) = self.take_reader() else { return Ok(false) };
         let mut held = Held { desk: self, reader: Some(reader) };
         let Some(reader) = held.reader.as_mut() else { return Ok(false) };
         let batch =
             reader.next_batch(MOST_ROWS, MOST_BYTES).map_err(|cause| format!("the spool: {cause}"))?;
-        let mut confirmed = Confirmed::of(&batch);
+        let (rows, mut confirmed) = read(&batch);
         confirmed.accounts().for_each(|account| self.0.budgets.storing(account));
-        if !batch.is_empty() {
-            self.store(&batch, &mut confirmed).await?;
+        if !rows.is_empty() {
+            self.store(rows, &mut confirmed).await?;
         }
         // Both or none: rows that are told of as stored do not come again.
         let accounts: Vec<u128> = confirmed.accounts().collect();
         confirmed.tell(&self.0.budgets);
-        let more = !batch.is_empty();
+        let more = batch.leaves_more();
         reader.confirm(batch);
         if let Some(commons) = &self.0.duties.commons {
             commons.stored(accounts.into_iter());
@@ -98,25 +100,25 @@ impl Desk {
         Ok(more)
     }
 
-    async fn store(&self, batch: &Batch, confirmed: &mut Confirmed) -> Result<(), String> {
-        match self.0.store.append(rows(batch)).await {
+    async fn store(&self, rows: Vec<PackedRow>, confirmed: &mut Confirmed) -> Result<(), String> {
+        match self.0.store.append(rows.clone()).await {
             Ok(appended) => confirmed.add(&appended),
             // One row that makes no sense must not stop the others; everything else is the store's trouble.
             Err(error) if error.kind == StoreErrorKind::Invalid => {
-                self.one_by_one(rows(batch), confirmed).await?;
+                self.one_by_one(rows, confirmed).await?;
             }
             Err(error) => return Err(error.to_string()),
         }
         Ok(())
     }
 
-    async fn one_by_one(&self, rows: Vec<LedgerRow>, confirmed: &mut Confirmed) -> Result<(), String> {
+    async fn one_by_one(&self, rows: Vec<PackedRow>, confirmed: &mut Confirmed) -> Result<(), String> {
         for row in rows {
-            let id = row.id.clone();
+            let id = row.id();
             match self.0.store.append(vec![row]).await {
                 Ok(appended) => confirmed.add(&appended),
                 Err(error) if error.kind == StoreErrorKind::Invalid => {
-                    tracing::error!(%error, id, "a ledger row makes no sense; it is left out");
+                    tracing::error!(%error, %id, "a ledger row makes no sense; it is left out");
                 }
                 Err(error) => return Err(error.to_string()),
             }
@@ -137,15 +139,23 @@ impl Drop for Held<'_> {
     }
 }
 
-fn rows(batch: &Batch) -> Vec<LedgerRow> {
-    let read = |bytes: &bytes::Bytes| match serde_json::from_slice::<LedgerRow>(bytes) {
-        Ok(row) => Some(row),
-        Err(cause) => {
-            tracing::error!(%cause, "a row of the spool cannot be read; it is left out");
-            None
+/// The rows of a batch, and what the accounts of this process will be told of them. What a former process has counted
+/// means nothing here.
+fn read(batch: &Batch) -> (Vec<PackedRow>, Confirmed) {
+    let (mut rows, mut confirmed) = (Vec::with_capacity(batch.rows().len()), Confirmed::default());
+    for (place, bytes) in batch.rows().iter().enumerate() {
+        match PackedRow::of_spool(bytes) {
+            Ok(row) => {
+                if batch.is_own(place) {
+                    confirmed.count(&row);
+                }
+                confirmed.place(&row);
+                rows.push(row);
+            }
+            Err(cause) => tracing::error!(%cause, "a row of the spool cannot be read; it is left out"),
         }
-    };
-    batch.rows().iter().filter_map(read).collect()
+    }
+    (rows, confirmed)
 }
 
 /// Moves rows.

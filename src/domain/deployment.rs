@@ -1,5 +1,6 @@
 //! One entry of `model_list`: where a group's requests can be sent and under which rules.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub struct Deployment {
 
 impl Deployment {
     /// The base URL as clients, metrics and operators may see it.
-    pub fn shown_base(&self) -> String {
+    pub fn shown_base(&self) -> Cow<'_, str> {
         without_login(&self.connection.api_base)
     }
 
@@ -53,20 +54,24 @@ impl Deployment {
 
     /// `provider/model`, as LiteLLM's `x-litellm-model-name` header and metrics show it.
     pub fn full_model(&self) -> String {
-        format!("{}/{}", self.provider.name, self.model)
+        [self.provider.name, "/", &self.model].concat()
     }
 }
 
 /// An address without a user name, password or query, which can hold secrets.
-pub fn without_login(url: &str) -> String {
+pub fn without_login(url: &str) -> Cow<'_, str> {
+    // Each ledger row asks.
+    if !url.bytes().any(|byte| matches!(byte, b'@' | b'?' | b'#')) {
+        return Cow::Borrowed(url);
+    }
     let base = url.split(['?', '#']).next().unwrap_or_default();
     match base.split_once("://") {
         Some((scheme, rest)) => {
             let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{host}{path}")
+            Cow::Owned(format!("{scheme}://{host}{path}"))
         }
-        None => base.rsplit('@').next().unwrap_or_default().to_string(),
+        None => Cow::Borrowed(base.rsplit('@').next().unwrap_or_default()),
     }
 }
 

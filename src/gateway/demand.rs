@@ -33,9 +33,11 @@ pub fn cost(table: &Table, group: &Resolved, size: &Size) -> Result<Cost, Error>
 /// Models that search the web for each answer do so unasked.
 fn always_searches(member: &Member, demand: &mut Demand) {
     let name = &*member.model;
-    let does = member.deployment.provider.name == "perplexity"
-        || name.contains("-search-preview")
-        || name.contains("-search-api");
+    // Short enough to be looked for without preparing a search, which would cost more than all the rest here.
+    let named = || {
+        name.contains("-search-") && ["-search-preview", "-search-api"].iter().any(|end| name.contains(end))
+    };
+    let does = member.deployment.provider.name == "perplexity" || named();
     if does {
         demand.web_searches = demand.web_searches.max(1);
     }

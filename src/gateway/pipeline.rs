@@ -35,7 +35,7 @@ use crate::actors::router::Router;
 use crate::actors::topology::{Current, Table};
 use crate::base::clock;
 use crate::base::error::Error;
-use crate::domain::ledger::new_id;
+use crate::domain::ledger::RowId;
 use crate::redis_link::{Link, State};
 use crate::telemetry::Metrics;
 use crate::upstream::{Reply, Upstream};
@@ -201,11 +201,18 @@ impl Gateway {
     /// A request has arrived: from here on its end will be told, whatever it is.
     pub fn open(&self, endpoint: Endpoint, headers: &HeaderMap, received: Instant) -> Opened {
         // In the order of time: random ones would be spread over the whole of the ledger's index of call ids.
-        let call_id = headers::client_call_id(headers).unwrap_or_else(|| new_id(clock::unix_ms()));
+        let own_id = RowId::new(clock::unix_ms());
+        let theirs = headers::client_call_id(headers);
+        let call_id = match &theirs {
+            Some(theirs) => theirs.as_str().into(),
+            None => own_id.text(&mut RowId::room()).into(),
+        };
         let ticket = self.shared.in_flight.take();
         let settle = Rc::clone(&self.settle);
         settle.arrived();
-        Opened { record: Record::open(settle, endpoint, call_id.into(), received), ticket }
+        let mut record = Record::open(settle, endpoint, call_id, received);
+        record.note(|facts| facts.own_id = theirs.is_none().then_some(own_id));
+        Opened { record, ticket }
     }
 
     /// Who is calling?

@@ -19,6 +19,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
+use crate::domain::ledger::RowId;
 use crate::domain::pricing::{Cost, Price};
 use crate::wire::endpoint::Endpoint;
 
@@ -26,6 +27,8 @@ use crate::wire::endpoint::Endpoint;
 pub struct Finished {
     /// Unique; the client's `x-litellm-call-id` if it sent one.
     pub call_id: Rc<str>,
+    /// The same, if it was made here: then it can be its ledger row's id, too.
+    pub own_id: Option<RowId>,
     /// What was asked.
     pub endpoint: Endpoint,
     /// Whether the answer was a stream.
@@ -120,6 +123,7 @@ impl Record {
     pub fn open(settle: Rc<dyn Settle>, endpoint: Endpoint, call_id: Rc<str>, received: Instant) -> Self {
         let facts = Finished {
             call_id,
+            own_id: None,
             endpoint,
             stream: false,
             hashed_key: None,

@@ -37,6 +37,7 @@ pub struct Batch {
     left: Vec<Range<usize>>,
     marks: Vec<Mark>,
     kept: Vec<(Arc<Lane>, u64)>,
+    more: bool,
 }
 
 /// How far a batch has read in a segment.
@@ -55,6 +56,11 @@ impl Batch {
     /// Whether this process has appended the row at a place, and no former one.
     pub fn is_own(&self, place: usize) -> bool {
         !self.left.iter().any(|left| left.contains(&place))
+    }
+
+    /// Whether there was more than it has room for.
+    pub fn leaves_more(&self) -> bool {
+        self.more
     }
 
     /// Whether there is nothing to store now.
@@ -125,6 +131,7 @@ impl Reader {
         let mut bytes = 0;
         for (place, reading) in &mut self.segments {
             if batch.rows.len() >= most_rows || bytes >= most_bytes {
+                batch.more = true;
                 break;
             }
             let part = match reading.read(most_rows - batch.rows.len(), most_bytes - bytes) {
@@ -139,7 +146,8 @@ impl Reader {
             };
             reading.unreadable = false;
             self.spool.note_damage(&part, &reading.path);
-            let Part { rows, cursor, .. } = part;
+            let Part { rows, cursor, more, .. } = part;
+            batch.more |= more;
             if cursor > reading.cursor {
                 batch.marks.push(Mark { place: place.clone(), cursor, rows: rows.len() as u64 });
             }
@@ -152,7 +160,9 @@ impl Reader {
         }
         let lanes = locked(&self.spool.lanes).clone();
         for lane in lanes.into_iter().filter(|lane| lane.waiting() > 0) {
+            let waiting = lane.waiting();
             let rows = lane.oldest(most_rows.saturating_sub(batch.rows.len()));
+            batch.more |= rows.len() < waiting;
             if let Some(last) = rows.last() {
                 batch.kept.push((lane, last.number));
                 batch.rows.extend(rows.into_iter().map(|row| row.row));

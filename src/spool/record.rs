@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Numbers are little-endian. The marker contains bytes that never occur in UTF-8, so no text in a row looks
-//! like the beginning of another.
+//! like the beginning of another; should other bytes do so behind damage, the checksum tells.
 
 use std::ops::Range;
 

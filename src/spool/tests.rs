@@ -59,6 +59,7 @@ fn rows_come_once_they_are_appended_and_files_go_once_they_are_confirmed() {
     assert_eq!(reader.next_batch(1, 1_000).unwrap().rows(), ["one"]);
     let batch = reader.next_batch(1, 1_000).unwrap();
     assert_eq!(batch.rows(), ["one"], "not confirmed: it comes again");
+    assert!(batch.leaves_more() && !reader.next_batch(2, 1_000).unwrap().leaves_more());
     reader.confirm(batch);
     assert_eq!(drain(&mut reader), ["two"]);
     assert_eq!(reader.backlog(), Backlog::default());

@@ -1,14 +1,20 @@
 //! Rows enter the ledger: each once, however often it comes, and with it everything that it adds to.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Display;
 
-use super::session::{Access, Session, pieces, tuples};
+use super::session::{Access, Insert, Session, pieces, tuples};
 use super::{Store, StoreError, Value, accounts, daily, keys, ledger_row, parts};
 use crate::domain::keys::EndUser;
 use crate::domain::keys::reset::Calendar;
 use crate::domain::ledger::{
-    Account, AccountId, AccountKind, Charge, LedgerRow, Sums, Total, accounts_of, day_of, id_ms, totals_of,
+    Account, AccountId, AccountKind, Charge, Group, LedgerRow, PackedRow, RowId, Sums, Total, accounts_of,
+    day_of, totals_of,
 };
+
+/// Where rows are written.
+const LEDGER: Insert =
+    Insert { table: "stagedoor_ledger", columns: &ledger_row::COLUMNS, key: "day, id", id: ledger_row::ID };
 
 /// What became of a batch of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,8 +41,8 @@ pub struct Charged {
 
 impl Charged {
     /// `None` when none of the rows counts into the current period.
-    fn of(id: &AccountId, account: &Account, charges: &[Charge]) -> Option<Self> {
-        let admitted = charges.iter().map(|charge| charge.started_ms);
+    fn of<'a>(id: &AccountId, account: &Account, charges: impl Iterator<Item = &'a Charge>) -> Option<Self> {
+        let admitted = charges.map(|charge| charge.started_ms);
         let admitted_ms = admitted.filter(|admitted_ms| *admitted_ms >= account.period_start_ms).min()?;
         Some(Charged { id: id.clone(), admitted_ms, spent_nanos: account.spend_nanos })
     }
@@ -48,26 +54,34 @@ impl Store {
     /// `Unavailable` the same rows can be given again, whether or not they were written.
     ///
     /// # Errors
-    /// `Invalid` when an id is none of ours; when the database is not there.
-    pub async fn append(&self, rows: Vec<LedgerRow>) -> Result<Appended, StoreError> {
+    /// `Invalid` when a row cannot be read or its id is none of ours; when the database is not there.
+    pub async fn append<R>(&self, rows: Vec<R>) -> Result<Appended, StoreError>
+    where
+        R: TryInto<PackedRow>,
+        R::Error: Display,
+    {
         self.append_by(rows, write).await
     }
 
     /// Prepares rows and what they need, and has them written in one transaction.
-    pub(super) async fn append_by<T: Send + 'static>(
+    pub(super) async fn append_by<R, T>(
         &self,
-        rows: Vec<LedgerRow>,
-        write: fn(&mut dyn Session, &[LedgerRow], &Calendar) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        if rows.iter().any(|row| id_ms(&row.id).is_none()) {
-            return Err(StoreError::invalid("a ledger row has an id that was not made here"));
-        }
-        let mut seen = HashSet::new();
-        let rows = rows.into_iter().map(LedgerRow::fitted);
-        let mut rows: Vec<LedgerRow> = rows.filter(|row| seen.insert(row.id.clone())).collect();
-        rows.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        rows: Vec<R>,
+        write: fn(&mut dyn Session, &[PackedRow], &Calendar) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError>
+    where
+        R: TryInto<PackedRow>,
+        R::Error: Display,
+        T: Send + 'static,
+    {
+        let rows = rows
+            .into_iter()
+            .map(|row| row.try_into().map_err(|cause| StoreError::invalid(cause.to_string())));
+        let mut rows: Vec<PackedRow> = rows.collect::<Result<_, _>>()?;
+        rows.sort_by_key(PackedRow::id);
+        rows.dedup_by_key(|row| row.id());
         let (calendar, known) = (self.calendar(), std::sync::Arc::clone(&self.0.parts));
-        let new = known.missing(rows.iter().map(|row| day_of(row.started_ms)));
+        let new = known.missing(rows.iter().map(|row| day_of(row.id().ms())));
         let made = new.clone();
         let written = self.long(Access::Write, move |session| {
             parts::ensure(session, &new)?;
@@ -83,77 +97,84 @@ impl Store {
     }
 }
 
-fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> Result<Appended, StoreError> {
-    let ids = insert(session, rows)?;
-    let all: Vec<&LedgerRow> = rows.iter().collect();
-    let new: Vec<&LedgerRow> = rows.iter().filter(|row| ids.contains(&row.id)).collect();
-    let replaced = replaced_keys(session, &all)?;
-    let of_all = charges_with(session, &all, &replaced)?;
-    let of_new = if new.len() == all.len() { None } else { Some(charges_with(session, &new, &replaced)?) };
-    let owners: Vec<AccountId> = of_all.keys().cloned().collect();
+fn write(session: &mut dyn Session, rows: &[PackedRow], calendar: &Calendar) -> Result<Appended, StoreError> {
+    let new = insert(session, rows)?;
+    let groups = rows.iter().zip(new).filter_map(|(row, is_new)| Some((row.fields()?, is_new)));
+    let groups = Group::all(groups);
+    let of_rows: Vec<(&LedgerRow, &Group)> = groups.iter().map(|group| (&group.row, group)).collect();
+    let replaced = replaced_keys(session, &of_rows)?;
+    let charges = charges_with(session, &of_rows, &replaced)?;
+    let owners: Vec<AccountId> = charges.keys().cloned().collect();
     let mut accounts = accounts::load(session, &owners)?;
-    for (id, charges) in of_new.as_ref().unwrap_or(&of_all) {
-        let account = accounts.entry(id.clone()).or_default();
-        charges.iter().for_each(|charge| account.charge(calendar, *charge));
+    let mut charged = Vec::new();
+    for (id, groups) in charges {
+        let charges = || groups.iter().flat_map(|group| &group.charges);
+        let mut new = charges().filter(|(_, is_new)| *is_new).peekable();
+        if new.peek().is_some() {
+            let account = accounts.entry(id.clone()).or_default();
+            new.for_each(|(charge, _)| account.charge(calendar, *charge));
+        }
+        let of_all = accounts
+            .get(&id)
+            .and_then(|account| Charged::of(&id, account, charges().map(|(charge, _)| charge)));
+        charged.extend(of_all);
     }
-    let charged = of_all.iter().filter_map(|(id, charges)| Charged::of(id, accounts.get(id)?, charges));
-    let charged = charged.collect();
+    let new: Vec<&Group> = groups.iter().filter(|group| group.has_new()).collect();
     if !new.is_empty() {
         accounts::save(session, &accounts)?;
-        add_totals(session, &totals_of(new.iter().copied()))?;
-        know_end_users(session, &new)?;
+        add_totals(session, &totals_of(new.iter().map(|group| (&group.row, group.sums))))?;
+        know_end_users(session, new.iter().map(|group| &group.row))?;
     }
-    Ok(Appended { rows: new.len(), charged, replaced })
+    let rows = new.iter().map(|group| group.sums.requests).sum::<i64>();
+    Ok(Appended { rows: usize::try_from(rows).unwrap_or_default(), charged, replaced })
 }
 
-/// Inserts the rows that are not there; answers their ids.
-pub(super) fn insert(session: &mut dyn Session, rows: &[LedgerRow]) -> Result<HashSet<String>, StoreError> {
-    let mut new = HashSet::new();
-    for piece in pieces(rows) {
-        let sql = format!(
-            "INSERT INTO stagedoor_ledger ({}) VALUES {} ON CONFLICT (day, id) DO NOTHING RETURNING id",
-            ledger_row::COLUMNS.join(", "),
-            tuples(piece.len(), ledger_row::COLUMNS.len())
-        );
-        let mut parameters = Vec::with_capacity(piece.len() * ledger_row::COLUMNS.len());
-        for row in piece {
-            parameters.extend(ledger_row::values(row)?);
+/// Inserts the rows that are not there; answers of each whether it was new.
+pub(super) fn insert(session: &mut dyn Session, rows: &[PackedRow]) -> Result<Vec<bool>, StoreError> {
+    let mut new = Vec::with_capacity(rows.len());
+    // So many that what is read of them stays near the processor.
+    for piece in rows.chunks(64) {
+        let mut ids = [RowId::room(); 64];
+        let mut cells = Vec::with_capacity(piece.len() * LEDGER.columns.len());
+        for (row, room) in piece.iter().zip(&mut ids) {
+            let fields = row.fields().ok_or_else(|| StoreError::invalid("a ledger row makes no sense"))?;
+            cells.extend(ledger_row::cells(&fields, row.id().text(room)));
         }
-        new.extend(session.query(&sql, &parameters)?.iter().map(|row| row.text(0)));
+        new.extend(session.insert(&LEDGER, &cells)?);
     }
     Ok(new)
 }
 
 /// What these rows do to which accounts: those that every row names, and the windows of their keys and teams. A
-/// replaced key's rows are charged to the key that replaced it.
-pub(super) fn charges(
+/// replaced key's rows are charged to the key that replaced it. `Of` is what a row stands for.
+pub(super) fn charges<Of: Copy>(
     session: &mut dyn Session,
-    rows: &[&LedgerRow],
-) -> Result<BTreeMap<AccountId, Vec<Charge>>, StoreError> {
+    rows: &[(&LedgerRow, Of)],
+) -> Result<BTreeMap<AccountId, Vec<Of>>, StoreError> {
     let replaced = replaced_keys(session, rows)?;
     charges_with(session, rows, &replaced)
 }
 
 /// The keys of rows that were replaced.
-fn replaced_keys(
+fn replaced_keys<Of>(
     session: &mut dyn Session,
-    rows: &[&LedgerRow],
+    rows: &[(&LedgerRow, Of)],
 ) -> Result<HashMap<String, String>, StoreError> {
     keys::replaced(session, &distinct(rows, |row| &row.key_hash))
 }
 
-fn distinct<'a>(rows: &[&'a LedgerRow], name: fn(&LedgerRow) -> &str) -> Vec<&'a str> {
-    let names: HashSet<&str> = rows.iter().map(|row| name(row)).filter(|name| !name.is_empty()).collect();
-    let mut names: Vec<&str> = names.into_iter().collect();
+fn distinct<'a, Of>(rows: &[(&'a LedgerRow, Of)], name: fn(&LedgerRow) -> &str) -> Vec<&'a str> {
+    let names = rows.iter().map(|(row, _)| name(row)).filter(|name| !name.is_empty());
+    let mut names: Vec<&str> = names.collect::<HashSet<&str>>().into_iter().collect();
     names.sort_unstable();
     names
 }
 
-fn charges_with(
+fn charges_with<Of: Copy>(
     session: &mut dyn Session,
-    rows: &[&LedgerRow],
+    rows: &[(&LedgerRow, Of)],
     replaced: &HashMap<String, String>,
-) -> Result<BTreeMap<AccountId, Vec<Charge>>, StoreError> {
+) -> Result<BTreeMap<AccountId, Vec<Of>>, StoreError> {
     let hashes = distinct(rows, |row| &row.key_hash);
     let current: Vec<&str> =
         hashes.iter().map(|hash| replaced.get(*hash).map_or(*hash, String::as_str)).collect();
@@ -164,8 +185,8 @@ fn charges_with(
         let owner = if id.kind == AccountKind::KeyWindow { AccountKind::Key } else { AccountKind::Team };
         windows.entry((owner, id.owner.clone())).or_default().push(id);
     }
-    let mut charges: BTreeMap<AccountId, Vec<Charge>> = BTreeMap::new();
-    for row in rows {
+    let mut charges: BTreeMap<AccountId, Vec<Of>> = BTreeMap::new();
+    for (row, of) in rows {
         for mut id in accounts_of(row) {
             if matches!(id.kind, AccountKind::Key | AccountKind::KeyModel)
                 && let Some(new) = replaced.get(&id.owner)
@@ -174,9 +195,9 @@ fn charges_with(
             }
             let further = windows.get(&(id.kind, id.owner.clone())).filter(|_| id.part.is_empty());
             for window in further.into_iter().flatten() {
-                charges.entry(window.clone()).or_default().push(Charge::of(row));
+                charges.entry(window.clone()).or_default().push(*of);
             }
-            charges.entry(id).or_default().push(Charge::of(row));
+            charges.entry(id).or_default().push(*of);
         }
     }
     Ok(charges)
@@ -217,9 +238,11 @@ pub(super) fn add_totals(session: &mut dyn Session, totals: &[Total]) -> Result<
     daily::add(session, totals)
 }
 
-pub(super) fn know_end_users(session: &mut dyn Session, rows: &[&LedgerRow]) -> Result<(), StoreError> {
+pub(super) fn know_end_users<'a>(
+    session: &mut dyn Session,
+    rows: impl Iterator<Item = &'a LedgerRow>,
+) -> Result<(), StoreError> {
     let first: BTreeMap<&str, i64> = rows
-        .iter()
         .filter(|row| !row.end_user.is_empty())
         .map(|row| (row.end_user.as_str(), row.ended_ms))
         .collect();

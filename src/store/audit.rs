@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::session::{Access, Session};
 use super::{Store, StoreError, accounts, append, daily, openings, retention};
-use crate::domain::ledger::{Account, AccountId, AccountKind, LedgerRow, Sums, day_of};
+use crate::domain::ledger::{Account, AccountId, AccountKind, Charge, LedgerRow, Sums, day_of};
 
 /// Rows that are read at once.
 const BATCH: i64 = 5_000;
@@ -113,7 +113,7 @@ fn count(
         for row in &rows {
             counted.days.entry(day_of(row.started_ms)).or_default().add(Sums::of(row));
         }
-        let rows: Vec<&LedgerRow> = rows.iter().collect();
+        let rows: Vec<(&LedgerRow, Charge)> = rows.iter().map(|row| (row, Charge::of(row))).collect();
         for (id, charges) in append::charges(session, &rows)? {
             let start = accounts.get(&id).map_or(0, |account| account.period_start_ms);
             let (spend, total) = counted.accounts.entry(id).or_default();

@@ -85,7 +85,7 @@ pub(super) fn source(clause: &mut Clause, behind: &[i64]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::ledger::{LedgerRow, totals_of};
+    use crate::domain::ledger::{LedgerRow, Sums, totals_of};
 
     #[test]
     fn what_belongs_to_one_owner_and_day_is_written_once() {
@@ -96,7 +96,7 @@ mod tests {
             ..LedgerRow::new(1_795_249_500_123)
         };
         let rows = [row("a", "t1"), row("b", "t1"), row("a", "t2")];
-        let totals = totals_of(rows.iter());
+        let totals = totals_of(rows.iter().map(|row| (row, Sums::of(row))));
         let found = spent(&totals);
         let found: Vec<_> =
             found.iter().map(|s| (s.total.key.owner.as_str(), s.spend_nanos, s.requests)).collect();

@@ -7,7 +7,7 @@ use super::openings::{self, Opening};
 use super::session::{Session, pieces};
 use super::{Store, StoreError, Value, accounts};
 use crate::domain::keys::reset::Calendar;
-use crate::domain::ledger::{AccountId, LedgerRow, day_of, id_ms, totals_of};
+use crate::domain::ledger::{AccountId, Charge, LedgerRow, PackedRow, Sums, day_of, id_ms, totals_of};
 
 impl Store {
     /// Writes rows of another gateway in one transaction; those whose id is already there change nothing. They add
@@ -60,13 +60,15 @@ impl Store {
     }
 }
 
-fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> Result<usize, StoreError> {
+fn write(session: &mut dyn Session, rows: &[PackedRow], calendar: &Calendar) -> Result<usize, StoreError> {
     let new = insert(session, rows)?;
-    let rows: Vec<&LedgerRow> = rows.iter().filter(|row| new.contains(&row.id)).collect();
+    let new = rows.iter().zip(new).filter_map(|(row, is_new)| row.fields().filter(|_| is_new));
+    let rows: Vec<LedgerRow> = new.map(|fields| LedgerRow::of(&fields)).collect();
     if rows.is_empty() {
         return Ok(0);
     }
-    let charges = charges(session, &rows)?;
+    let of_rows: Vec<(&LedgerRow, Charge)> = rows.iter().map(|row| (row, Charge::of(row))).collect();
+    let charges = charges(session, &of_rows)?;
     let mut ids: Vec<AccountId> = charges.keys().cloned().collect();
     let mut accounts = accounts::load(session, &ids)?;
     if !charges.contains_key(&openings::everybody()) {
@@ -85,7 +87,7 @@ fn write(session: &mut dyn Session, rows: &[LedgerRow], calendar: &Calendar) -> 
     }
     accounts::save(session, &accounts)?;
     openings::save(session, &opened)?;
-    add_totals(session, &totals_of(rows.iter().copied()))?;
-    know_end_users(session, &rows)?;
+    add_totals(session, &totals_of(rows.iter().map(|row| (row, Sums::of(row)))))?;
+    know_end_users(session, rows.iter())?;
     Ok(rows.len())
 }

@@ -1,11 +1,14 @@
 //! A ledger row as columns.
 
-use super::value::json;
-use super::{Row, StoreError, Value};
-use crate::domain::ledger::{LedgerRow, Status, day_of};
+use super::value::Cell;
+use super::{Row, StoreError};
+use crate::domain::ledger::{Fields, LedgerRow, Number, Status, Text, day_of};
+
+/// The column of the row's id.
+pub(super) const ID: usize = 1;
 
 /// The columns in the order in which they are written and read.
-pub(super) const COLUMNS: &[&str] = &[
+pub(super) const COLUMNS: [&str; 38] = [
     "day",
     "id",
     "started_ms",
@@ -46,51 +49,58 @@ pub(super) const COLUMNS: &[&str] = &[
     "metadata",
 ];
 
-/// The values of [`COLUMNS`].
-pub(super) fn values(row: &LedgerRow) -> Result<Vec<Value>, StoreError> {
-    Ok(vec![
-        day_of(row.started_ms).into(),
-        (&row.id).into(),
-        row.started_ms.into(),
-        row.first_token_ms.into(),
-        row.ended_ms.into(),
-        (&row.response_id).into(),
-        (&row.call_id).into(),
-        (&row.session_id).into(),
-        (&row.call_type).into(),
-        (&row.key_hash).into(),
-        (&row.key_alias).into(),
-        (&row.user_id).into(),
-        (&row.team_id).into(),
-        (&row.organization_id).into(),
-        (&row.end_user).into(),
-        json(&row.tags)?,
-        (&row.model).into(),
-        (&row.model_id).into(),
-        (&row.model_group).into(),
-        (&row.provider).into(),
-        (&row.api_base).into(),
-        row.spend_nanos.into(),
-        row.prompt_tokens.into(),
-        row.completion_tokens.into(),
-        row.cached_tokens.into(),
-        row.cache_write_tokens.into(),
-        row.reasoning_tokens.into(),
-        row.estimated.into(),
-        row.unpriced.into(),
-        row.status.as_str().into(),
-        (&row.error_class).into(),
-        (&row.error_code).into(),
-        (&row.error_message).into(),
-        row.cache_hit.into(),
-        (&row.cache_key).into(),
-        (&row.requester_ip).into(),
-        json(&row.cost_breakdown)?,
-        json(&row.metadata)?,
-    ])
+/// The values of [`COLUMNS`] in a packed row, `id` being its id's text.
+pub(super) fn cells<'a>(row: &Fields<'a>, id: &'a str) -> [Cell<'a>; COLUMNS.len()] {
+    let number = |number| Cell::Int(row.number(number));
+    let maybe = |number| row.maybe(number).map_or(Cell::Null, Cell::Int);
+    let text = |text| Cell::Text(row.bytes(text));
+    let document = |text, none: &'static [u8]| {
+        Cell::Text(Some(row.bytes(text)).filter(|text| !text.is_empty()).unwrap_or(none))
+    };
+    let status = if row.is(Number::Failed) { Status::Failure } else { Status::Success };
+    [
+        Cell::Int(day_of(row.started_ms())),
+        Cell::Text(id.as_bytes()),
+        Cell::Int(row.started_ms()),
+        maybe(Number::FirstTokenMs),
+        number(Number::EndedMs),
+        text(Text::ResponseId),
+        text(Text::CallId),
+        text(Text::SessionId),
+        text(Text::CallType),
+        text(Text::KeyHash),
+        text(Text::KeyAlias),
+        text(Text::UserId),
+        text(Text::TeamId),
+        text(Text::OrganizationId),
+        text(Text::EndUser),
+        document(Text::Tags, b"[]"),
+        text(Text::Model),
+        text(Text::ModelId),
+        text(Text::ModelGroup),
+        text(Text::Provider),
+        text(Text::ApiBase),
+        Cell::Int(row.spend_nanos),
+        number(Number::PromptTokens),
+        number(Number::CompletionTokens),
+        number(Number::CachedTokens),
+        number(Number::CacheWriteTokens),
+        number(Number::ReasoningTokens),
+        number(Number::Estimated),
+        number(Number::Unpriced),
+        Cell::Text(status.as_str().as_bytes()),
+        text(Text::ErrorClass),
+        text(Text::ErrorCode),
+        text(Text::ErrorMessage),
+        maybe(Number::CacheHit),
+        text(Text::CacheKey),
+        text(Text::RequesterIp),
+        document(Text::CostBreakdown, b"{}"),
+        document(Text::Metadata, b"{}"),
+    ]
 }
 
-/// The inverse of [`values`].
+/// A row as it is read.
 pub(super) fn read(row: &Row) -> Result<LedgerRow, StoreError> {
     Ok(LedgerRow {
         id: row.text(1),
@@ -98,7 +108,8 @@ pub(super) fn read(row: &Row) -> Result<LedgerRow, StoreError> {
         first_token_ms: row.maybe_int(3),
         ended_ms: row.int(4),
         response_id: row.text(5),
-        call_id: row.text(6),
+        // Left out where both are the same.
+        call_id: Some(row.text(6)).filter(|id| !id.is_empty()).unwrap_or_else(|| row.text(1)),
         session_id: row.text(7),
         call_type: row.text(8),
         key_hash: row.text(9),

@@ -124,7 +124,7 @@ pub(super) fn after(
 }
 
 fn fold(session: &mut dyn Session, rows: &[LedgerRow]) -> Result<(), StoreError> {
-    let rows: Vec<&LedgerRow> = rows.iter().collect();
+    let rows: Vec<(&LedgerRow, Charge)> = rows.iter().map(|row| (row, Charge::of(row))).collect();
     let charges = append::charges(session, &rows)?;
     let ids: Vec<AccountId> = charges.keys().cloned().collect();
     let accounts = accounts::load(session, &ids)?;

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use super::value::Cell;
 use super::{Row, StoreError, Value};
 
 /// Which database it is.
@@ -27,6 +28,26 @@ pub enum Access {
     Write,
 }
 
+/// Where rows are written.
+pub struct Insert {
+    /// The table.
+    pub table: &'static str,
+    /// The columns, in the order of a row's cells.
+    pub columns: &'static [&'static str],
+    /// What makes a row the same one.
+    pub key: &'static str,
+    /// The column that tells a row from the others of a batch.
+    pub id: usize,
+}
+
+impl Insert {
+    /// The statement for these rows, in the form of [`tuples`] or another.
+    pub(super) fn sql(&self, rows: &str) -> String {
+        let Insert { table, columns, key, .. } = self;
+        format!("INSERT INTO {table} ({}) VALUES {rows} ON CONFLICT ({key}) DO NOTHING", columns.join(", "))
+    }
+}
+
 /// An open connection.
 pub trait Session {
     /// Which database it is.
@@ -43,6 +64,13 @@ pub trait Session {
     /// # Errors
     /// What the database says.
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, StoreError>;
+
+    /// Writes rows into a table; those that are there already stay as they are. `cells` are the rows one behind the
+    /// other. Answers of each row whether it was new.
+    ///
+    /// # Errors
+    /// What the database says.
+    fn insert(&mut self, into: &Insert, cells: &[Cell<'_>]) -> Result<Vec<bool>, StoreError>;
 
     /// Runs several statements without parameters.
     ///

@@ -13,6 +13,8 @@ use std::time::Duration;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::session::Insert;
+use super::value::Cell;
 use super::{Access, Dialect, Row, Session, StoreError, Value, migrate};
 
 /// Jobs that may wait for one kind of thread.
@@ -283,6 +285,27 @@ impl Session for SqliteSession {
         statement.raw_execute().map(|rows| rows as u64).map_err(broken)
     }
 
+    /// One statement that is run for each row, with those parameters changed that differ from the row before: binding a
+    /// text copies it, and rows of a batch have most of them in common. A statement for many rows would be bound whole.
+    fn insert(&mut self, into: &Insert, cells: &[Cell<'_>]) -> Result<Vec<bool>, StoreError> {
+        let width = into.columns.len();
+        let sql = into.sql(&format!("({})", vec!["?"; width].join(", ")));
+        let connection = self.connection()?;
+        let mut statement = connection.prepare_cached(&sql).map_err(broken)?;
+        let mut new = Vec::with_capacity(cells.len() / width.max(1));
+        let mut last: &[Cell<'_>] = &[];
+        for row in cells.chunks_exact(width) {
+            for (place, cell) in row.iter().enumerate() {
+                if last.get(place) != Some(cell) {
+                    statement.raw_bind_parameter(place + 1, cell).map_err(broken)?;
+                }
+            }
+            new.push(statement.raw_execute().map_err(broken)? > 0);
+            last = row;
+        }
+        Ok(new)
+    }
+
     fn script(&mut self, sql: &str) -> Result<(), StoreError> {
         self.connection()?.execute_batch(sql).map_err(broken)
     }
@@ -294,6 +317,16 @@ impl ToSql for Value {
             Value::Null => ValueRef::Null,
             Value::Int(number) => ValueRef::Integer(*number),
             Value::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Cell::Null => ValueRef::Null,
+            Cell::Int(number) => ValueRef::Integer(*number),
+            Cell::Text(text) => ValueRef::Text(text),
         }))
     }
 }

@@ -13,6 +13,17 @@ pub enum Value {
     Text(String),
 }
 
+/// A value that belongs to somebody else; its text has no NUL characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell<'a> {
+    /// Nothing.
+    Null,
+    /// A number or a truth value.
+    Int(i64),
+    /// A text, in UTF-8.
+    Text(&'a [u8]),
+}
+
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Value::Int(number)

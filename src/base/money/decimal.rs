@@ -85,6 +85,12 @@ fn shifted(value: i128, by: i32) -> Result<i128, DecimalError> {
 
 /// Divides by a positive number and rounds to the nearest whole number, halves away from zero.
 pub(super) fn divide_half_up(value: i128, by: i128) -> i128 {
+    // What a request costs is small. A division of 128 bits is a routine of sixty instructions, and a bill has ten.
+    if let (Ok(value), Ok(by)) = (i64::try_from(value), i64::try_from(by)) {
+        let (whole, rest) = (value / by, value % by);
+        let up = rest.unsigned_abs() >= by.unsigned_abs().div_ceil(2);
+        return i128::from(whole) + i128::from(if up { value.signum() } else { 0 });
+    }
     let (whole, rest) = (value / by, value % by);
     let up = rest.unsigned_abs() >= by.unsigned_abs().div_ceil(2);
     whole + if up { value.signum() } else { 0 }

@@ -26,7 +26,7 @@ fn shown(entry: &Entry) -> Value {
             Value::Object(names.map(|header| (header.key.clone(), HIDDEN.into())).collect())
         }
         "api_base" | "base_url" => match (entry.node.text(), &entry.node.variable) {
-            (Some(url), None) => Value::from(without_login(url)),
+            (Some(url), None) => without_login(url).into(),
             _ => as_written(&entry.node, false),
         },
         name if is_known(name) => keys::without_secrets(as_written(&entry.node, false)),

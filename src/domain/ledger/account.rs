@@ -5,9 +5,7 @@
 //! admitted after its end begins the next. So the sums do not depend on when rows arrive or in which order, and a
 //! period's spend is exactly the sum of the rows admitted since it began.
 
-use std::collections::BTreeMap;
-
-use super::LedgerRow;
+use super::{Fields, LedgerRow, Number};
 use crate::domain::keys::reset::{Calendar, Every};
 
 /// What kind of owner an account has.
@@ -193,6 +191,12 @@ impl Charge {
     pub fn of(row: &LedgerRow) -> Self {
         Charge { started_ms: row.started_ms, ended_ms: row.ended_ms, spend_nanos: row.spend_nanos }
     }
+
+    /// What a packed row does.
+    pub fn of_fields(row: &Fields<'_>) -> Self {
+        let (started_ms, ended_ms) = (row.started_ms(), row.number(Number::EndedMs));
+        Charge { started_ms, ended_ms, spend_nanos: row.spend_nanos }
+    }
 }
 
 impl Account {
@@ -235,17 +239,6 @@ impl Account {
         self.every = every.map(str::to_string);
         self.reset_at_ms = every.and_then(Every::parse).and_then(|every| calendar.next_after(every, now_ms));
     }
-}
-
-/// What each account gets from these rows.
-pub fn by_account<'a>(rows: impl Iterator<Item = &'a LedgerRow>) -> BTreeMap<AccountId, Vec<Charge>> {
-    let mut found: BTreeMap<AccountId, Vec<Charge>> = BTreeMap::new();
-    for row in rows {
-        for account in accounts_of(row) {
-            found.entry(account).or_default().push(Charge::of(row));
-        }
-    }
-    found
 }
 
 #[cfg(test)]

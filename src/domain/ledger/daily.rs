@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{LedgerRow, Status, day_of};
+use super::{Fields, LedgerRow, Number, Status, day_of};
 
 /// Whom a total is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,6 +109,24 @@ impl Sums {
         }
     }
 
+    /// What a packed row adds.
+    pub fn of_fields(row: &Fields<'_>) -> Self {
+        let failure = i64::from(row.is(Number::Failed));
+        Sums {
+            spend_nanos: row.spend_nanos,
+            prompt_tokens: row.number(Number::PromptTokens),
+            completion_tokens: row.number(Number::CompletionTokens),
+            cached_tokens: row.number(Number::CachedTokens),
+            cache_write_tokens: row.number(Number::CacheWriteTokens),
+            reasoning_tokens: row.number(Number::ReasoningTokens),
+            requests: 1,
+            successes: 1 - failure,
+            failures: failure,
+            cache_hits: i64::from(row.is(Number::CacheHit)),
+            duration_ms: row.number(Number::EndedMs).saturating_sub(row.started_ms()).max(0),
+        }
+    }
+
     /// The numbers in the order of the fields.
     pub fn to_array(self) -> [i64; Self::LEN] {
         [
@@ -169,10 +187,10 @@ pub struct Total {
     pub sums: Sums,
 }
 
-/// The totals that these rows add to, sorted.
-pub fn totals_of<'a>(rows: impl Iterator<Item = &'a LedgerRow>) -> Vec<Total> {
+/// The totals that rows add these sums to, sorted. A row stands for all that have its owners, model and day.
+pub fn totals_of<'a>(rows: impl Iterator<Item = (&'a LedgerRow, Sums)>) -> Vec<Total> {
     let mut found: BTreeMap<TotalKey, Sums> = BTreeMap::new();
-    for row in rows {
+    for (row, sums) in rows {
         let mut add = |kind: TotalKind, owner: &str| {
             let by_key = !matches!(kind, TotalKind::All | TotalKind::Key);
             let key = TotalKey {
@@ -185,7 +203,7 @@ pub fn totals_of<'a>(rows: impl Iterator<Item = &'a LedgerRow>) -> Vec<Total> {
                 provider: row.provider.clone(),
                 call_type: row.call_type.clone(),
             };
-            found.entry(key).or_default().add(Sums::of(row));
+            found.entry(key).or_default().add(sums);
         };
         add(TotalKind::All, "");
         let owners = [
@@ -218,7 +236,7 @@ mod tests {
             ..LedgerRow::new(1_795_249_500_123)
         };
         let rows = [row(1), row(2)];
-        let totals = totals_of(rows.iter());
+        let totals = totals_of(rows.iter().map(|row| (row, Sums::of(row))));
         assert_eq!(totals.len(), 3);
         assert!(totals.iter().all(|total| total.sums.spend_nanos == 3 && total.sums.requests == 2));
         assert!(totals.iter().all(|total| total.sums.total_tokens() == 6));

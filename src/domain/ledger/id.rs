@@ -3,7 +3,10 @@
 //! The store keeps rows in parts by day and looks for a duplicate in one part only. That is exact because the day
 //! is read from the id: the same id always meets the same part, however often and however late it comes.
 
+use std::fmt;
+
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use crate::base::ids::sha256_hex;
 
@@ -13,31 +16,88 @@ pub const DAY_MS: i64 = 86_400_000;
 /// The first and last moment an id can tell here, 2000-01-01 and 2100-01-01; broken clocks are held to them.
 const SPAN_MS: (i64, i64) = (946_684_800_000, 4_102_444_800_000);
 
-fn make(ms: i64, random: u128) -> String {
-    let ms = u64::try_from(ms.clamp(SPAN_MS.0, SPAN_MS.1)).unwrap_or_default();
-    let [.., a, b, c, d, e, f, g, h, i, j] = random.to_be_bytes();
-    let id = uuid::Builder::from_unix_timestamp_millis(ms, &[a, b, c, d, e, f, g, h, i, j]).into_uuid();
-    // Formatting it with `to_string` would cost several times as much.
-    id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).to_owned()
+/// Where the moment stands in an id.
+const MOMENT_AT: u32 = 80;
+
+/// The id of a row. Ids are in the order of their moments, and so are their texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId(u128);
+
+/// Room for an id's text.
+pub type IdText = [u8; Hyphenated::LENGTH];
+
+impl RowId {
+    /// Room for a text.
+    pub fn room() -> IdText {
+        [0; Hyphenated::LENGTH]
+    }
+
+    /// An id for a request that was admitted at `ms`.
+    pub fn new(ms: i64) -> Self {
+        RowId::made(ms, fastrand::u128(..))
+    }
+
+    fn made(ms: i64, random: u128) -> Self {
+        let ms = u64::try_from(ms.clamp(SPAN_MS.0, SPAN_MS.1)).unwrap_or_default();
+        let [.., a, b, c, d, e, f, g, h, i, j] = random.to_be_bytes();
+        let id = uuid::Builder::from_unix_timestamp_millis(ms, &[a, b, c, d, e, f, g, h, i, j]).into_uuid();
+        RowId(id.as_u128())
+    }
+
+    /// The id in these bits; `None` when it is none of ours.
+    pub fn from_bits(bits: u128) -> Option<Self> {
+        let id = RowId(bits);
+        let is_ours =
+            Uuid::from_u128(bits).get_version_num() == 7 && (SPAN_MS.0..=SPAN_MS.1).contains(&id.ms());
+        is_ours.then_some(id)
+    }
+
+    /// The id of this text; `None` when it is none of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        RowId::from_bits(Uuid::try_parse(text).ok()?.as_u128())
+    }
+
+    /// All of it.
+    pub fn bits(self) -> u128 {
+        self.0
+    }
+
+    /// The moment in it, milliseconds since 1970.
+    pub fn ms(self) -> i64 {
+        i64::try_from(self.0 >> MOMENT_AT).unwrap_or(i64::MAX)
+    }
+
+    /// Its text, written into `room`.
+    pub fn text(self, room: &mut IdText) -> &str {
+        // Formatting it with `to_string` would cost several times as much.
+        Uuid::from_u128(self.0).hyphenated().encode_lower(room)
+    }
 }
 
-/// An id for a request that was admitted at `ms`.
+impl fmt::Display for RowId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text(&mut RowId::room()))
+    }
+}
+
+fn text(id: RowId) -> String {
+    id.text(&mut RowId::room()).to_owned()
+}
+
+/// The text of an id for a request that was admitted at `ms`.
 pub fn new_id(ms: i64) -> String {
-    make(ms, fastrand::u128(..))
+    text(RowId::new(ms))
 }
 
 /// The id of something that has a name elsewhere (an imported row): the same for the same moment and name.
 pub fn derived_id(ms: i64, name: &str) -> String {
     let digits = sha256_hex(name);
-    make(ms, u128::from_str_radix(digits.get(..32).unwrap_or_default(), 16).unwrap_or_default())
+    text(RowId::made(ms, u128::from_str_radix(digits.get(..32).unwrap_or_default(), 16).unwrap_or_default()))
 }
 
 /// The moment in an id; `None` when it is none of ours.
 pub fn id_ms(id: &str) -> Option<i64> {
-    let id = Uuid::try_parse(id).ok().filter(|id| id.get_version_num() == 7)?;
-    let (seconds, nanos) = id.get_timestamp()?.to_unix();
-    let ms = i64::try_from(seconds).ok()?.checked_mul(1_000)?.checked_add(i64::from(nanos / 1_000_000))?;
-    (SPAN_MS.0..=SPAN_MS.1).contains(&ms).then_some(ms)
+    RowId::parse(id).map(RowId::ms)
 }
 
 /// The day of a moment, counted from 1970-01-01 in UTC.
@@ -59,6 +119,14 @@ mod tests {
         assert_eq!(id_ms(&new_id(i64::MAX)), Some(SPAN_MS.1));
         assert_eq!(id_ms("chatcmpl-1"), None);
         assert_eq!(id_ms(&uuid::Uuid::nil().to_string()), None);
+    }
+
+    #[test]
+    fn ids_are_sorted_as_their_texts_are_and_texts_are_read_again() {
+        let (one, other) = (RowId::new(1_795_249_500_123), RowId::new(1_795_249_500_124));
+        assert!(one < other && text(one) < text(other));
+        assert_eq!(RowId::parse(&text(one)), Some(one));
+        assert_eq!(RowId::from_bits(one.bits()), Some(one));
     }
 
     #[test]

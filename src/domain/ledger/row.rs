@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::id::{id_ms, new_id};
+use super::id::new_id;
 use crate::base::ids::sha256_hex;
 use crate::domain::keys::JsonMap;
 
@@ -13,18 +13,23 @@ const LONGEST_NAME: usize = 256;
 /// Where `metadata` has the name that was asked for, when that is another one than the group's and a budget is for it.
 pub const ASKED_MODEL: &str = "asked_model";
 
-fn fit(name: &mut String) {
-    if name.contains('\0') {
-        *name = name.replace('\0', "\u{fffd}");
+/// What a database can keep of a text, where that is something else: without NUL characters, and a name short enough for
+/// an index. A name that is cut ends with a hash of the whole, so that two of them stay two.
+pub(super) fn fitted(text: &str, is_name: bool) -> Option<String> {
+    let too_long = is_name && text.len() > LONGEST_NAME;
+    if !too_long && memchr::memchr(0, text.as_bytes()).is_none() {
+        return None;
     }
-    if name.len() > LONGEST_NAME {
-        let hash = sha256_hex(name);
+    let mut text = text.replace('\0', "\u{fffd}");
+    if is_name && text.len() > LONGEST_NAME {
+        let hash = sha256_hex(&text);
         let longest = LONGEST_NAME - hash.len() - 1;
-        let kept = (0..=longest).rev().find(|end| name.is_char_boundary(*end));
-        name.truncate(kept.unwrap_or_default());
-        name.push('~');
-        name.push_str(&hash);
+        let kept = (0..=longest).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(kept.unwrap_or_default());
+        text.push('~');
+        text.push_str(&hash);
     }
+    Some(text)
 }
 
 /// How a request ended.
@@ -55,9 +60,8 @@ impl Status {
 
 /// One finished request. Empty texts mean that there was none.
 ///
-/// Its serde form is the spool's: names are short to read and every field has a default, so that rows written by
-/// an older program are readable.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// In the spool it is packed ([`PackedRow`](super::PackedRow)). Older programs wrote the form that serde reads here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct LedgerRow {
     /// Ours, unique, with the moment of admission inside ([`new_id`]).
@@ -71,7 +75,7 @@ pub struct LedgerRow {
     pub ended_ms: i64,
     /// What the provider called its answer.
     pub response_id: String,
-    /// What the caller was told as its call's id.
+    /// What the caller was told as its call's id; usually it is the row's, and then it is kept only once.
     pub call_id: String,
     /// `acompletion`, `aembedding` ...
     pub call_type: String,
@@ -143,33 +147,6 @@ impl LedgerRow {
         LedgerRow { id: new_id(started_ms), started_ms, ended_ms: started_ms, ..LedgerRow::default() }
     }
 
-    /// The row with names short enough for an index, and without characters that a database cannot keep. A name
-    /// that is cut ends with a hash of the whole, so that two of them stay two.
-    #[must_use]
-    pub fn fitted(mut self) -> Self {
-        let names = [
-            &mut self.response_id,
-            &mut self.call_id,
-            &mut self.session_id,
-            &mut self.call_type,
-            &mut self.key_hash,
-            &mut self.key_alias,
-            &mut self.user_id,
-            &mut self.team_id,
-            &mut self.organization_id,
-            &mut self.end_user,
-            &mut self.model,
-            &mut self.model_id,
-            &mut self.model_group,
-            &mut self.provider,
-        ];
-        names.into_iter().chain(&mut self.tags).for_each(fit);
-        if let Some(ms) = id_ms(&self.id) {
-            self.started_ms = ms;
-        }
-        self
-    }
-
     /// The name that was asked for, where somebody has a budget for it beside the group's.
     pub fn asked_model(&self) -> &str {
         self.metadata.get(ASKED_MODEL).and_then(Value::as_str).unwrap_or_default()
@@ -192,14 +169,11 @@ mod tests {
 
     #[test]
     fn long_names_are_cut_and_stay_different() {
-        let row = |end: &str| LedgerRow {
-            end_user: format!("{}{end}", "ü".repeat(3_000)),
-            user_id: "a\0b".into(),
-            ..LedgerRow::new(1_795_249_500_123)
-        };
-        let (one, other) = (row("1").fitted(), row("2").fitted());
-        assert!(one.end_user.len() <= LONGEST_NAME && one.end_user != other.end_user);
-        assert_eq!(one.user_id, "a\u{fffd}b");
-        assert_eq!(one.clone().fitted(), one);
+        let long = |end: &str| fitted(&format!("{}{end}", "ü".repeat(3_000)), true).unwrap();
+        let (one, other) = (long("1"), long("2"));
+        assert!(one.len() <= LONGEST_NAME && one != other);
+        assert_eq!(fitted(&one, true), None);
+        assert_eq!(fitted("a\0b", false).as_deref(), Some("a\u{fffd}b"));
+        assert_eq!(fitted(&"x".repeat(9_000), false), None);
     }
 }

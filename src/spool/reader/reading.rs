@@ -43,6 +43,8 @@ pub struct Part {
     pub rows: Vec<Bytes>,
     /// Where the next look begins once they are confirmed.
     pub cursor: u64,
+    /// Whether there was more than was wanted.
+    pub more: bool,
     /// Damaged places that were not told before.
     pub damaged: u64,
     /// Their bytes.
@@ -112,6 +114,7 @@ impl Reading {
             }
         }
         part.cursor = self.cursor + at as u64;
+        part.more = at < left;
         Ok(part)
     }
 

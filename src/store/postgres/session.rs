@@ -1,6 +1,7 @@
 //! One connection, used as if it were synchronous: the job has a thread of its own, its statements wait on the
 //! store's runtime, and none of them waits beyond the job's deadline.
 
+use std::collections::HashSet;
 use std::error::Error as _;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,8 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use super::Client;
+use crate::store::session::{Insert, pieces, tuples};
+use crate::store::value::Cell;
 use crate::store::{Access, Dialect, Row, Session, StoreError, Value, migrate};
 
 /// A connection of the pool while a job has it.
@@ -161,6 +164,30 @@ impl Session for PostgresSession {
         })
     }
 
+    fn insert(&mut self, into: &Insert, cells: &[Cell<'_>]) -> Result<Vec<bool>, StoreError> {
+        let width = into.columns.len();
+        let rows: Vec<&[Cell<'_>]> = cells.chunks_exact(width).collect();
+        let id = into.columns.get(into.id).copied().unwrap_or_default();
+        let mut new = Vec::with_capacity(rows.len());
+        for piece in pieces(&rows) {
+            let sql = format!("{} RETURNING {id}", into.sql(&tuples(piece.len(), width)));
+            let written = self.wait(async |client: &Client| {
+                let statement = client.prepare_cached(&sql).await?;
+                let parameters: Vec<&(dyn ToSql + Sync)> =
+                    piece.iter().copied().flatten().map(|cell| cell as _).collect();
+                client.query(&statement, &parameters).await
+            })?;
+            let written: HashSet<&[u8]> =
+                written.iter().filter_map(|row| row.try_get::<_, &str>(0).ok()).map(str::as_bytes).collect();
+            new.extend(
+                piece
+                    .iter()
+                    .map(|row| matches!(row.get(into.id), Some(Cell::Text(id)) if written.contains(*id))),
+            );
+        }
+        Ok(new)
+    }
+
     fn script(&mut self, sql: &str) -> Result<(), StoreError> {
         self.wait(async |client: &Client| client.batch_execute(sql).await)
     }
@@ -172,13 +199,34 @@ impl ToSql for Value {
         ty: &Type,
         out: &mut BytesMut,
     ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        let cell = match self {
+            Value::Null => Cell::Null,
+            Value::Int(number) => Cell::Int(*number),
+            Value::Text(text) => Cell::Text(text.as_bytes()),
+        };
+        cell.to_sql(ty, out)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
-            Value::Null => Ok(IsNull::Yes),
-            Value::Int(number) if *ty == Type::BOOL => (*number != 0).to_sql(ty, out),
-            Value::Int(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
-            Value::Int(number) if *ty == Type::INT8 => number.to_sql(ty, out),
-            Value::Text(text) if <&str as ToSql>::accepts(ty) => text.as_str().to_sql(ty, out),
-            Value::Int(_) | Value::Text(_) => Err(format!("a value does not fit type {ty}").into()),
+            Cell::Null => Ok(IsNull::Yes),
+            Cell::Int(number) if *ty == Type::BOOL => (*number != 0).to_sql(ty, out),
+            Cell::Int(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
+            Cell::Int(number) if *ty == Type::INT8 => number.to_sql(ty, out),
+            Cell::Text(text) if <&str as ToSql>::accepts(ty) => std::str::from_utf8(text)?.to_sql(ty, out),
+            Cell::Int(_) | Cell::Text(_) => Err(format!("a value does not fit type {ty}").into()),
         }
     }
 

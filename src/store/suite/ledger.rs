@@ -43,7 +43,7 @@ async fn a_row_counts_once_however_often_it_comes(case: Case) {
     }
     let foreign = LedgerRow { id: "chatcmpl-1".into(), ..row("h1", NOW, 1) };
     assert_eq!(store.append(vec![foreign]).await.unwrap_err().kind, StoreErrorKind::Invalid);
-    assert_eq!(store.append(Vec::new()).await.unwrap().rows, 0);
+    assert_eq!(store.append(Vec::<LedgerRow>::new()).await.unwrap().rows, 0);
 }
 
 /// The first answer was lost: the second attempt tells the same, and charges nothing.
