@@ -1,0 +1,133 @@
+"""What it costs that limits and budgets are counted in Redis, with all replicas together.
+
+The governed chat of bench.py (a virtual key with limits on everything and a budget, the ledger in SQLite) once without
+Redis, once with Redis at hand, once with a Redis that is a millisecond away: a TCP proxy in this program holds back every
+piece for that long, half of it each way. Redis itself says how often it was called: one call for each request and one for
+each end of it would be 2.0; requests that arrive together travel together.
+
+    python3 tests/bench/common.py --binaries target/dist
+"""
+
+import argparse
+import asyncio
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import tempfile
+import threading
+
+import bench
+
+ROWS = [("16 connections", 16, 0), ("64 connections", 64, 0), ("2000/s", 32, 2000)]
+
+
+class Delay(threading.Thread):
+    """A TCP proxy that holds back all bytes for half a delay in each direction."""
+
+    def __init__(self, target, milliseconds):
+        super().__init__(daemon=True)
+        self.target, self.half, self.port = target, milliseconds / 2000, bench.free_port()
+        self.ready = threading.Event()
+
+    def run(self):
+        asyncio.run(self.serve())
+
+    async def serve(self):
+        server = await asyncio.start_server(self.carry, "127.0.0.1", self.port)
+        self.ready.set()
+        async with server:
+            await server.serve_forever()
+
+    async def carry(self, reader, writer):
+        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        await asyncio.gather(self.pump(reader, other_writer), self.pump(other_reader, writer))
+
+    async def pump(self, reader, writer):
+        loop = asyncio.get_running_loop()
+        while data := await reader.read(1 << 20):
+            loop.call_later(self.half, writer.write, data)
+        loop.call_later(self.half, writer.close)
+
+
+def start_redis(folder):
+    port = bench.free_port()
+    command = [shutil.which("redis-server"), "--port", str(port), "--save", "", "--dir", str(folder)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    while subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True).stdout != b"PONG\n":
+        pass
+    return child, port
+
+
+def calls(port):
+    """How often a script was run, and the microseconds that took."""
+    told = subprocess.run(["redis-cli", "-p", str(port), "info", "commandstats"], capture_output=True, text=True)
+    line = next((line for line in told.stdout.splitlines() if line.startswith("cmdstat_evalsha:")), "")
+    fields = dict(part.split("=") for part in line.partition(":")[2].split(",") if part)
+    return int(fields.get("calls", 0)), int(fields.get("usec", 0))
+
+
+def start_gateway(binaries, upstream, folder, name, redis):
+    folder = folder / name.replace(" ", "-")
+    folder.mkdir()
+    port = bench.free_port()
+    config = {
+        "model_list": [{"model_name": "bench", "litellm_params": {
+            "model": "openai/gpt-4o", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": "sk-fake.bench"}}],
+        "general_settings": {"master_key": bench.MASTER_KEY, "database_url": f"sqlite:///{folder}/ledger.db"},
+    }
+    if redis:
+        config["router_settings"] = {"redis_url": f"redis://127.0.0.1:{redis}"}
+    (folder / "config.yaml").write_text(json.dumps(config))
+    command = [binaries / "stagedoor", "--config", folder / "config.yaml", "--port", str(port), "--num_workers", "1"]
+    proxy = bench.Proxy("governed", [str(part) for part in command], port, "/health/liveliness", folder)
+    bench.make_key(proxy)
+    return proxy
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binaries", type=pathlib.Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--delay", type=float, default=1.0, help="of the far Redis, milliseconds")
+    options = parser.parse_args()
+    binaries = options.binaries.resolve()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="stagedoor-bench-"))
+    fake, upstream = bench.start_fake(binaries, folder)
+    redis, port = start_redis(folder)
+    delay = Delay(port, options.delay)
+    delay.start()
+    delay.ready.wait()
+    places = [("no Redis", None), ("Redis at hand", port), (f"Redis {options.delay:g} ms away", delay.port)]
+    print("| row | where | requests/s | p50 µs | p99 µs | CPU µs/request | Redis calls/request | Redis µs/request |")
+    print("|---|---|---:|---:|---:|---:|---:|---:|")
+    gateways = []
+    try:
+        gateways = [(name, start_gateway(binaries, upstream, folder, name, at)) for name, at in places]
+        for title, connections, rate in ROWS:
+            found = {}
+            for _ in range(options.rounds):
+                for name, proxy in gateways:
+                    before = calls(port)
+                    row = (title, "bench", None, False, connections, rate)
+                    result = bench.measure(binaries, proxy, row, options)
+                    after = calls(port)
+                    of_redis = [(b - a) / max(result["requests"], 1) for a, b in zip(before, after)]
+                    found.setdefault(name, []).append(result | {"calls": of_redis[0], "redis_us": of_redis[1]})
+            for name, results in found.items():
+                middle = {key: statistics.median(one[key] for one in results) for key in results[0] if key != "last_error"}
+                print(f"| {title} | {name} | {middle['per_second']:.0f} | {middle['p50_us']:.0f} | {middle['p99_us']:.0f} | "
+                      f"{middle['cpu_us']:.0f} | {middle['calls']:.2f} | {middle['redis_us']:.1f} |")
+    finally:
+        for _, proxy in gateways:
+            proxy.stop()
+        for child in (fake, redis):
+            child.kill()
+            child.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
