@@ -9,9 +9,10 @@
 -- ARGV  replica, number of the departed, of windows, of slots, of accounts, of returns, of claims; then
 --       each replica that has departed: all its rows are stored, it holds nothing
 --       for each slot:    held by this replica
---       for each account: period's beginning, generation, stored, unstored, held, 1 to replace what is known
---       for each return:  window (all places count from 1), minute tick (0: now), requests, tokens, day tick (0: now), tokens of the day;
---                         below zero is given back
+--       for each account: period's beginning, generation, stored, unstored, held, 1 to replace what is known;
+--                         2: only rows of somebody who is gone, when they were admitted and what is stored with them
+--       for each return:  window (all places count from 1), minute tick (0: now; below zero: so many ago), requests, tokens,
+--                         day tick (the same), tokens of the day; amounts below zero are given back
 --       for each claim:   tokens (-1: only looks, and takes nothing), kind of cost (0 free, 1 at most, 2 open), amount,
 --                         n, n x (window, requests, tokens, tokens of a day); -1: no such limit
 --                         n, n x (slot, limit)
@@ -125,6 +126,17 @@ local function add(self, i, amount)
   self.changed = true
 end
 
+-- What was counted so many ticks ago (below zero) by counters that were lost; at other ticks: now.
+local function add_at(self, i, tick, amount)
+  if amount == 0 then return end
+  if tick >= 0 then return add(self, i, amount) end
+  tick = math.max(self.tick + tick, self.tick - self.span)
+  redis.call('HINCRBY', self.key, self.names[i] .. text(tick), text(amount))
+  self.sums[i] = self.sums[i] + amount
+  self.oldest = math.min(self.oldest, tick)
+  self.changed = true
+end
+
 local function give_back(self, i, tick, amount)
   if amount == 0 or tick < self.oldest or tick > self.tick then return end
   local field = self.names[i] .. text(tick)
@@ -211,7 +223,10 @@ for a = 1, n_accounts do
   account.began, account.generation, account.stored =
     tonumber(known.b), tonumber(known.g) or 0, tonumber(known.s) or 0
   account.unstored, account.held, account.mine = unstored, held, stored + unstored
-  if account.began == nil or began > account.began then
+  if replace == 2 then
+    account.inherits, account.unstored, account.held, account.mine = true, 0, 0, 0
+    if account.began ~= nil and began >= account.began then account.stored = math.max(account.stored, stored) end
+  elseif account.began == nil or began > account.began then
     -- A new period: what was held in the last one counts there.
     if account.began ~= nil then redis.call('DEL', account.key) end
     known = {}
@@ -244,9 +259,9 @@ end
 for _ = 1, n_returns do
   local window, tick, requests, tokens, day_tick, day_tokens =
     windows[number()], number(), number(), number(), number(), number()
-  if requests < 0 then give_back(window.minute, 1, tick, -requests) else add(window.minute, 1, requests) end
-  if tokens < 0 then give_back(window.minute, 2, tick, -tokens) else add(window.minute, 2, tokens) end
-  if day_tokens < 0 then give_back(window.day, 1, day_tick, -day_tokens) else add(window.day, 1, day_tokens) end
+  if requests < 0 then give_back(window.minute, 1, tick, -requests) else add_at(window.minute, 1, tick, requests) end
+  if tokens < 0 then give_back(window.minute, 2, tick, -tokens) else add_at(window.minute, 2, tick, tokens) end
+  if day_tokens < 0 then give_back(window.day, 1, day_tick, -day_tokens) else add_at(window.day, 1, day_tick, day_tokens) end
 end
 
 -- Claims -------------------------------------------------------------------------------------------------------
@@ -383,10 +398,14 @@ for _, slot in ipairs(slots) do
   end
 end
 for _, account in ipairs(accounts) do
-  redis.call('HSET', account.key, 'b', text(account.began), 'g', text(account.generation), 's',
-    text(account.stored), 'r:' .. me, text(account.held), 'u:' .. me, text(account.unstored))
-  redis.call('PEXPIRE', account.key, REMEMBERED)
-  say(account.began)
+  if account.inherits then
+    if account.began ~= nil then redis.call('HSET', account.key, 's', text(account.stored)) end
+  else
+    redis.call('HSET', account.key, 'b', text(account.began), 'g', text(account.generation), 's',
+      text(account.stored), 'r:' .. me, text(account.held), 'u:' .. me, text(account.unstored))
+    redis.call('PEXPIRE', account.key, REMEMBERED)
+  end
+  say(account.began or 0)
   say(account.generation)
   say(account.stored)
   say(account.unstored + account.held + account.others)

@@ -63,6 +63,12 @@ impl Confirmed {
         }
     }
 
+    /// What the store says of accounts that have counted nothing of the batch here.
+    pub fn elsewhere(&self) -> impl Iterator<Item = (u128, Committed)> {
+        let elsewhere = self.news.iter().filter(|(_, news)| news.counted.is_empty());
+        elsewhere.filter_map(|(key, news)| Some((*key, news.committed?)))
+    }
+
     /// Tells the accounts.
     pub fn tell(self, budgets: &Budgets) {
         for (account, News { committed, counted }) in self.news {

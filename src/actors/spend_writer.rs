@@ -89,11 +89,14 @@ impl Desk {
         }
         // Both or none: rows that are told of as stored do not come again.
         let accounts: Vec<u128> = confirmed.accounts().collect();
+        let foreign = (0..batch.rows().len()).any(|place| !batch.is_own(place));
+        let inherited: Vec<_> = confirmed.elsewhere().filter(|_| foreign).collect();
         confirmed.tell(&self.0.budgets);
         let more = batch.leaves_more();
         reader.confirm(batch);
         if let Some(commons) = &self.0.duties.commons {
             commons.stored(accounts.into_iter());
+            commons.inherited(inherited.into_iter());
             commons.departed(reader.take_finished());
         }
         self.0.budgets.expect_rows(reader.has_leftovers());

@@ -37,7 +37,7 @@ pub fn share_names(master: &Secret) {
 
 /// Limits and budgets are to be counted together with the other replicas.
 pub fn join(governance: &mut Governance) -> Commons {
-    let commons = Commons::new(Arc::clone(governance.budgets()));
+    let commons = Commons::new(Arc::clone(governance.limiter()), Arc::clone(governance.budgets()));
     governance.commons = Some(commons.clone());
     commons
 }

@@ -99,6 +99,13 @@ impl<S> Shards<S> {
         }
     }
 
+    /// The same with their keys.
+    pub fn each_with_key(&self, mut visit: impl FnMut(u128, &mut S)) {
+        for shard in &self.shards {
+            locked(&shard.0).iter_mut().for_each(|(key, state)| visit(*key, state));
+        }
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.shards.iter().map(|shard| locked(&shard.0).len()).sum()

@@ -117,6 +117,11 @@ impl Governance {
         Governance { limiter, budgets, commons, store, named, everybody, proxy, rules, spool }
     }
 
+    /// This process's own counters of rates, for those who share them.
+    pub fn limiter(&self) -> &Arc<Limiter> {
+        &self.limiter
+    }
+
     /// The budget accounts, for those who store rows.
     pub fn budgets(&self) -> &Arc<Budgets> {
         &self.budgets

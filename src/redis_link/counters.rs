@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use redis::Value;
 
+use super::connection::PATIENCE;
 use super::reserve::{Call, SCRIPT};
 use super::{Link, LinkError, Script};
 use crate::domain::commons::{Batch, Reply};
+
+/// How much longer a call may take for each claim that it carries: a burst is work, not trouble.
+const EACH_CLAIM: Duration = Duration::from_micros(500);
 
 /// Nobody has answered, or nothing that could be understood. The batch was counted or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +48,9 @@ impl Counters {
         let call = Call::of(batch, &inner.replica, &inner.prefix);
         let keys: Vec<&[u8]> = call.keys.iter().map(Vec::as_slice).collect();
         let arguments: Vec<&[u8]> = call.arguments.iter().map(Vec::as_slice).collect();
-        let answer = inner.link.script(&inner.script, &keys, &arguments).await;
+        let claims = u32::try_from(batch.claims.len()).unwrap_or(u32::MAX);
+        let link = inner.link.patient(PATIENCE.saturating_add(EACH_CLAIM.saturating_mul(claims)));
+        let answer = link.script(&inner.script, &keys, &arguments).await;
         let reply = match answer {
             Ok(value) => read(&call, value),
             // The link itself has said so in the log.

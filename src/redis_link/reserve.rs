@@ -48,7 +48,8 @@ impl Call {
         let mut windows = Places::default();
         let of_claims = batch.claims.iter().flat_map(|claim| &claim.rates);
         let of_claims = of_claims.filter(|(_, limits)| has_window(limits)).map(|(scope, _)| scope.key());
-        for key in batch.changes.iter().map(|change| change.0).chain(of_claims) {
+        let of_past = batch.past.iter().map(|past| past.key);
+        for key in batch.changes.iter().map(|change| change.0).chain(of_past).chain(of_claims) {
             windows.place(key);
         }
         let slots = Places::of(batch.slots.iter().map(|slot| slot.0));
@@ -65,7 +66,7 @@ impl Call {
             windows.order.len(),
             batch.slots.len(),
             batch.accounts.len(),
-            batch.changes.len(),
+            batch.changes.len() + batch.past.len(),
             batch.claims.len(),
         ];
         counts.into_iter().for_each(|count| words.count(count));
@@ -79,6 +80,14 @@ impl Call {
             words.number(change.tokens);
             words.number(ticks.day);
             words.number(change.day_tokens);
+        }
+        for past in &batch.past {
+            words.count(windows.place(past.key));
+            words.ago(past.minute_ago);
+            words.number(past.requests);
+            words.number(past.tokens);
+            words.ago(past.day_ago);
+            words.number(past.day_tokens);
         }
         let claims = batch.claims.iter().map(|claim| words.claim(claim, &mut windows, &slots, &accounts));
         let claims = claims.collect();
@@ -168,11 +177,16 @@ impl Words {
         self.number(limit.map_or(-1, |limit| i64::try_from(limit).unwrap_or(i64::MAX)));
     }
 
+    /// So many ticks ago.
+    fn ago(&mut self, ticks: u64) {
+        self.number(-i64::try_from(ticks).unwrap_or(i64::MAX));
+    }
+
     fn statement(&mut self, account: &Statement) {
         self.number(account.began_at);
         self.number(account.generation);
         [account.stored, account.unstored, account.held].into_iter().for_each(|sum| self.number(sum.get()));
-        self.number(u8::from(account.replaces));
+        self.number(if account.inherited { 2 } else { u8::from(account.replaces) });
     }
 
     fn claim(&mut self, claim: &Claim, windows: &mut Places, slots: &Places, accounts: &Places) -> Shape {

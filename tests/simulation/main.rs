@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod redis;
+mod wiped;
 mod world;
 
 use world::{Faults, World};

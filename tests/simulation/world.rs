@@ -357,6 +357,9 @@ impl World {
         let new = self.replicas[n].id.clone();
         self.replicas[n] = Replica::new(new, &self.database, None);
         self.replicas[n].gone = ids.clone();
+        for (user, sum) in self.database.iter().enumerate() {
+            self.replicas[n].book.inherited(self.users[user].0.key(), 1, Nanos::new(*sum));
+        }
         ids.into_iter().for_each(|id| self.replicas[n].book.departed(id));
     }
 

@@ -9,11 +9,12 @@ use tokio::sync::{Notify, oneshot};
 use super::full::Full;
 use super::hold::Hold;
 use crate::base::clock::{self, unix_ms};
-use crate::domain::budget::Budgets;
+use crate::domain::budget::{Budgets, Committed};
 use crate::domain::commons::{
     Answer, Batch, Book, Change, Claim, Counted, End, Obstacle, Reply, Shortage, Sum,
 };
 use crate::domain::ledger::AccountId;
+use crate::domain::limits::Limiter;
 use crate::domain::scope::ScopeId;
 
 /// An account that others have changed: whose, and the generation that the database's answer will be of.
@@ -41,22 +42,27 @@ pub struct Commons(Arc<Inner>);
 
 struct Inner {
     book: Mutex<Book<Waiter>>,
+    limiter: Arc<Limiter>,
     budgets: Arc<Budgets>,
     wake: Notify,
     full: Full,
     answers: AtomicBool,
+    /// Whether the counters have ever known this replica.
+    met: AtomicBool,
     replicas: AtomicU64,
 }
 
 impl Commons {
     /// Nothing is held yet. Until somebody has answered, nobody does.
-    pub fn new(budgets: Arc<Budgets>) -> Self {
+    pub fn new(limiter: Arc<Limiter>, budgets: Arc<Budgets>) -> Self {
         Commons(Arc::new(Inner {
             book: Mutex::default(),
+            limiter,
             budgets,
             wake: Notify::new(),
             full: Full::default(),
             answers: AtomicBool::new(false),
+            met: AtomicBool::new(false),
             replicas: AtomicU64::new(1),
         }))
     }
@@ -97,11 +103,19 @@ impl Commons {
         self.0.wake.notify_one();
     }
 
+    /// Rows of replicas that are gone were stored: which accounts they charged, when they were admitted, and what is
+    /// stored with them.
+    pub fn inherited(&self, accounts: impl Iterator<Item = (u128, Committed)>) {
+        let mut book = self.book();
+        accounts.for_each(|(key, of)| book.inherited(key, of.admitted_at, of.spent));
+    }
+
     /// These replicas are gone, and all their rows are stored.
     pub fn departed(&self, replicas: Vec<String>) {
         if !replicas.is_empty() {
             let mut book = self.book();
             replicas.into_iter().for_each(|replica| book.departed(replica));
+            self.0.wake.notify_one();
         }
     }
 
@@ -160,7 +174,16 @@ impl Commons {
     pub(super) fn answered(&self, batch: Batch, waiters: Vec<Waiter>, reply: Reply) -> Vec<Stale> {
         self.0.replicas.store(reply.replicas, Ordering::Relaxed);
         self.0.answers.store(true, Ordering::Release);
-        let outcome = self.book().answered(batch, waiters, reply);
+        let wiped = self.0.met.swap(true, Ordering::Relaxed) && reply.is_new;
+        let mut book = self.book();
+        let outcome = book.answered(batch, waiters, reply);
+        if wiped {
+            book.retell(self.0.limiter.past(clock::now()));
+        }
+        drop(book);
+        if wiped {
+            tracing::warn!("Redis has lost what it counted; this replica says again what it knows");
+        }
         for (claim, waiter, answer) in outcome.answered {
             let told = match answer {
                 Answer::Granted(counted) => Told::Granted(Hold::new(self.clone(), claim, Some(counted))),

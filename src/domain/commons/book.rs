@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::again::Again;
 use super::{Answer, Batch, Change, Claim, Reply, Statement, Sum, Ticks};
-use crate::domain::budget::{Known, Nanos};
+use crate::domain::budget::{Known, Nanos, UnixMs};
 use crate::domain::ledger::AccountId;
+use crate::domain::limits::Past;
 use crate::domain::scope::ScopeId;
 
 /// How many claims one batch carries: the counters are locked for all of it.
@@ -21,11 +23,17 @@ pub struct Book<W> {
     slots: HashMap<u128, u64>,
     accounts: HashMap<u128, Account>,
     changes: HashMap<(u128, Ticks), Change>,
+    /// What was counted before the counters were wiped.
+    past: Vec<Past>,
+    /// What of it the wiped counters know already.
+    again: Again,
     /// Slots and accounts that the counters should hear of.
     news: Vec<News>,
     told: HashSet<News>,
     /// Replicas that are gone.
     departed: Vec<String>,
+    /// What stored rows of theirs have made of accounts, and when they were admitted. They are gone only once this is told.
+    inherited: HashMap<u128, (UnixMs, Nanos)>,
     /// Accounts whose sums were set by hand here.
     replaced: HashSet<u128>,
     /// Where the round of [`Book::remind`] goes on.
@@ -62,9 +70,12 @@ impl<W> Default for Book<W> {
             slots: HashMap::new(),
             accounts: HashMap::new(),
             changes: HashMap::new(),
+            past: Vec::new(),
+            again: Again::default(),
             news: Vec::new(),
             told: HashSet::new(),
             departed: Vec::new(),
+            inherited: HashMap::new(),
             replaced: HashSet::new(),
             reminded: 0,
         }
@@ -84,7 +95,12 @@ impl<W> Book<W> {
 
     /// Whether there is anything to say.
     pub fn has_news(&self) -> bool {
-        self.is_waited_for() || !self.news.is_empty() || !self.changes.is_empty() || !self.departed.is_empty()
+        self.is_waited_for()
+            || !self.news.is_empty()
+            || !self.changes.is_empty()
+            || !self.past.is_empty()
+            || !self.departed.is_empty()
+            || !self.inherited.is_empty()
     }
 
     /// Counts what a claim holds: it was granted, or goes on although nobody could be asked.
@@ -147,6 +163,14 @@ impl<W> Book<W> {
         }
     }
 
+    /// Rows of a replica that is gone were stored: its account's sum with them, and when they were admitted.
+    pub fn inherited(&mut self, key: u128, admitted_at: UnixMs, stored: Nanos) {
+        let known = self.inherited.entry(key).or_insert((admitted_at, stored));
+        if admitted_at >= known.0 {
+            *known = (admitted_at, stored);
+        }
+    }
+
     /// A replica is gone, and all its rows are stored.
     pub fn departed(&mut self, replica: String) {
         self.departed.push(replica);
@@ -201,33 +225,55 @@ impl<W> Book<W> {
                 News::Account(key) => accounts.extend(self.statement(key, known(key))),
             }
         }
+        let free = |key: &&u128| !said.contains(&News::Account(**key));
+        let told: Vec<u128> = self.inherited.keys().filter(free).take(MOST_NEWS).copied().collect();
+        let inherited = told.into_iter().filter_map(|key| Some((key, self.inherited.remove(&key)?)));
+        accounts.extend(inherited.map(|(key, (admitted_at, stored))| inheritance(key, admitted_at, stored)));
         slots.iter().filter(|(_, held)| *held == 0).for_each(|(key, _)| {
             self.slots.remove(key);
         });
         let some: Vec<(u128, Ticks)> = self.changes.keys().take(MOST_NEWS).copied().collect();
         let taken = some.into_iter().filter_map(|key| Some((key, self.changes.remove(&key)?)));
         let changes = taken.map(|((key, ticks), change)| (key, ticks, change)).collect();
-        let departed = std::mem::take(&mut self.departed);
-        (Batch { departed, slots, accounts, changes, claims }, waiters)
+        // Whoever is gone holds nothing from the same moment on at which all that it has spent is known.
+        let all_told = self.inherited.is_empty();
+        let departed = if all_told { std::mem::take(&mut self.departed) } else { Vec::new() };
+        let past = self.past.split_off(self.past.len().saturating_sub(MOST_NEWS));
+        (Batch { departed, slots, accounts, changes, past, claims }, waiters)
     }
 
     /// What the counters have answered to a batch.
     pub fn answered(&mut self, batch: Batch, waiters: Vec<W>, reply: Reply) -> Outcome<W> {
         if reply.is_new {
             self.remind(true);
+            self.again = Again::default();
+            batch.changes.iter().for_each(|(key, _, change)| self.again.change(*key, change));
         }
         let mut stale = Vec::new();
-        for (statement, sum) in batch.accounts.iter().zip(&reply.accounts) {
+        let accounts = batch.accounts.iter().zip(&reply.accounts);
+        for (statement, sum) in accounts.filter(|(statement, _)| !statement.inherited) {
             stale.extend(self.learn(statement, sum));
         }
         let mut answered = Vec::with_capacity(waiters.len());
         for ((claim, waiter), answer) in batch.claims.into_iter().zip(waiters).zip(reply.answers) {
             if matches!(answer, Answer::Granted(_)) {
                 self.hold(&claim);
+                if reply.is_new {
+                    self.again.claim(&claim);
+                }
             }
             answered.push((claim, waiter, answer));
         }
         Outcome { answered, stale }
+    }
+
+    /// Tells again what this replica has counted by itself, after counters that had known it did not know it any more.
+    /// What waits to be counted or given back is part of that.
+    pub fn retell(&mut self, past: Vec<Past>) {
+        let mut again = std::mem::take(&mut self.again);
+        self.waiting.iter().for_each(|(claim, _)| again.claim(claim));
+        self.changes.clear();
+        self.past = again.leave_out(past);
     }
 
     /// Nobody has answered, and perhaps nobody has heard. What is held is said again; what was to be counted is
@@ -237,11 +283,16 @@ impl<W> Book<W> {
         self.departed.extend(batch.departed);
         batch.slots.iter().for_each(|(key, _)| self.tell(News::Slots(*key)));
         for statement in &batch.accounts {
+            if statement.inherited {
+                self.inherited(statement.key, statement.began_at, statement.stored);
+                continue;
+            }
             if statement.replaces {
                 self.replaced.insert(statement.key);
             }
             self.tell(News::Account(statement.key));
         }
+        self.past.extend(batch.past);
         for (key, ticks, change) in batch.changes {
             let counted = |amount: i64| amount.max(0);
             let change = Change {
@@ -272,7 +323,7 @@ impl<W> Book<W> {
         let (held, generation) =
             self.accounts.get(&key).map_or((Nanos::ZERO, 0), |account| (account.held, account.generation));
         let Known { began_at, stored, unstored } = known;
-        Some(Statement { key, began_at, generation, stored, unstored, held, replaces })
+        Some(Statement { key, began_at, generation, stored, unstored, held, replaces, inherited: false })
     }
 
     fn learn(&mut self, statement: &Statement, sum: &Sum) -> Option<(ScopeId, Arc<AccountId>, u64)> {
@@ -291,6 +342,19 @@ impl<W> Book<W> {
         if self.told.insert(news) {
             self.news.push(news);
         }
+    }
+}
+
+fn inheritance(key: u128, admitted_at: UnixMs, stored: Nanos) -> Statement {
+    Statement {
+        key,
+        began_at: admitted_at,
+        generation: 0,
+        stored,
+        unstored: Nanos::ZERO,
+        held: Nanos::ZERO,
+        replaces: false,
+        inherited: true,
     }
 }
 

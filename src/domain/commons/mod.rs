@@ -2,13 +2,15 @@
 //!
 //! A replica asks for many claims at once ([`Batch`]) and states with them, as a whole and not as a change, what it holds
 //! at this moment: its slots, its money. So an answer that was lost, a batch that was counted twice, or counters that
-//! were wiped leave nothing to repair but windows, and those are over in a minute.
+//! were wiped leave nothing to repair but windows. Of these each replica says again what it has counted itself, once it
+//! is not known any more ([`Book::retell`]).
 //!
 //! What somebody has spent is `stored` (by the rows that the database has; the highest that any replica has seen in the
 //! period) and each replica's `unstored` (its rows that are still on their way). A row that has just arrived may be in
 //! both for a moment, never in neither: so the sum is never too small, and a claim that only the sum stands in the way
 //! of is told to wait instead of being refused.
 
+mod again;
 mod book;
 mod end;
 
@@ -21,7 +23,7 @@ use smallvec::SmallVec;
 
 use super::budget::{Cost, Nanos, UnixMs, Why};
 use super::ledger::AccountId;
-use super::limits::{Kind, Limits, Reset, Used};
+use super::limits::{Kind, Limits, Past, Reset, Used};
 use super::scope::ScopeId;
 
 /// What one request wants, all of it or nothing.
@@ -99,6 +101,8 @@ pub struct Statement {
     pub held: Nanos,
     /// Somebody has set the sum by hand: it replaces what is known, and need not be higher.
     pub replaces: bool,
+    /// Only what rows of a replica that is gone have made of `stored` is told; `began_at` is when they were admitted.
+    pub inherited: bool,
 }
 
 /// What one call carries.
@@ -112,6 +116,8 @@ pub struct Batch {
     pub accounts: Vec<Statement>,
     /// What comes back, by scope and tick.
     pub changes: Vec<(u128, Ticks, Change)>,
+    /// What was counted before the counters were wiped.
+    pub past: Vec<Past>,
     /// What requests want.
     pub claims: Vec<Claim>,
 }
@@ -119,11 +125,12 @@ pub struct Batch {
 impl Batch {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
-        let Batch { departed, slots, accounts, changes, claims } = self;
+        let Batch { departed, slots, accounts, changes, past, claims } = self;
         departed.is_empty()
             && slots.is_empty()
             && accounts.is_empty()
             && changes.is_empty()
+            && past.is_empty()
             && claims.is_empty()
     }
 }

@@ -20,13 +20,13 @@ use crate::domain::scope::ScopeKind;
 /// for each quarter of a second in which it was used.
 pub struct Limiter {
     start: Instant,
-    scopes: Shards<State>,
+    pub(super) scopes: Shards<State>,
 }
 
 /// One scope's counters.
-struct State {
-    minute: Window,
-    day: Option<Box<Window>>,
+pub(super) struct State {
+    pub(super) minute: Window,
+    pub(super) day: Option<Box<Window>>,
     parallel: u64,
 }
 
@@ -37,7 +37,7 @@ impl Default for State {
 }
 
 impl State {
-    fn advance(&mut self, now: Moment) {
+    pub(super) fn advance(&mut self, now: Moment) {
         self.minute.advance(now);
         if let Some(day) = &mut self.day {
             day.advance(now);
@@ -195,7 +195,7 @@ impl Limiter {
         });
     }
 
-    fn moment(&self, now: Instant) -> Moment {
+    pub(super) fn moment(&self, now: Instant) -> Moment {
         Moment::new(now.saturating_duration_since(self.start))
     }
 }

@@ -29,6 +29,7 @@
 //! | [`Ticket::cancel`] | back | none | back |
 
 mod limiter;
+mod past;
 #[cfg(test)]
 mod properties;
 mod refusal;
@@ -37,6 +38,7 @@ mod ticket;
 mod window;
 
 pub use limiter::Limiter;
+pub use past::Past;
 pub use refusal::{Refusal, Reset};
 pub use standing::{Room, Standing, Used};
 pub use ticket::Ticket;

@@ -159,6 +159,12 @@ impl Window {
         last.map_or(Duration::ZERO, |entry| self.grain.leaves_at(entry.tick).saturating_sub(elapsed))
     }
 
+    /// What it holds, newest first: how many ticks ago, requests, tokens.
+    pub fn ticks(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let entries = self.entries.iter().rev().filter(|entry| entry.requests > 0 || entry.tokens > 0);
+        entries.map(|entry| (u64::from(self.newest - entry.tick), entry.requests, entry.tokens))
+    }
+
     fn is_out(&self, tick: u32) -> bool {
         self.newest - tick > self.grain.ticks
     }
