@@ -81,7 +81,12 @@ pub struct Row {
 
 /// All rows of a database's ledger.
 pub async fn rows(server: &Server, database: &str) -> Vec<Row> {
-    let found = query(server, database, "SELECT call_id, status, spend FROM stagedoor_ledger").await;
+    let found = query(
+        server,
+        database,
+        "SELECT coalesce(nullif(call_id, ''), id), status, spend FROM stagedoor_ledger",
+    )
+    .await;
     found.iter().map(|row| Row { call_id: row.get(0), status: row.get(1), spend: row.get(2) }).collect()
 }
 
