@@ -17,7 +17,7 @@
 --                         n, n x (window, requests, tokens, tokens of a day); -1: no such limit
 --                         n, n x (slot, limit)
 --                         n, n x (account, maximum)
--- Reply, all integers: 1 if this replica was not known here; replicas alive;
+-- Reply, all integers: 1 if this replica was not known here, 2 if it was taken for dead; replicas alive;
 --       for each window: its minute tick, its day tick
 --       for each account: period's beginning, generation, stored, what all replicas hold or have not stored
 --       for each claim: 0, per window (requests, tokens, tokens of the day), per slot (used)
@@ -29,6 +29,7 @@
 
 local MINUTE, DAY = 250, 300000          -- length of a tick, milliseconds
 local MINUTES, DAYS = 240, 288           -- ticks in a span
+local CHUNK = 20                         -- ticks that are read at a time: room mostly comes with the first of them
 local ALIVE = 4000                       -- silence after which a replica's slots are free, milliseconds
 local REMEMBERED = 3600000               -- and after which rows that it had not stored are given up
 local TTL_WINDOW, TTL_DAY, TTL_SLOTS = 61000, 86800000, 120000
@@ -52,7 +53,8 @@ do
   local known = redis.call('HGETALL', KEYS[1])
   for i = 1, #known, 2 do seen[known[i]] = tonumber(known[i + 1]) end
 end
-local new_here = seen[me] == nil
+-- What a silent replica held others have deleted: it has to say it again.
+local standing = seen[me] == nil and 1 or now - seen[me] > ALIVE and 2 or 0
 seen[me] = now
 redis.call('HSET', KEYS[1], me, text(now))
 for _ = 1, n_departed do
@@ -148,20 +150,30 @@ local function give_back(self, i, tick, amount)
   self.changed = true
 end
 
+-- What the tick at a place, of so many, has counted. Read once for all claims: what they add is only in the newest tick,
+-- and in `added` until the end.
+local function counted(self, i, place, count)
+  local known = self.ticks[i] or {}
+  self.ticks[i] = known
+  if not known[place] then
+    local fields = {}
+    for k = place, math.min(place + CHUNK - 1, count) do
+      fields[#fields + 1] = self.names[i] .. text(self.oldest + k - 1)
+    end
+    local values = redis.call('HMGET', self.key, unpack(fields))
+    for k = 1, #fields do known[place + k - 1] = tonumber(values[k]) or 0 end
+  end
+  return known[place]
+end
+
 -- How long until `amount` fits under `limit`, milliseconds.
 local function wait(self, i, amount, limit)
   if limit <= 0 then return -2 end
   local held, room = self.sums[i], limit - amount
   if held <= room then return 0 end
-  -- Read once for all claims: what they add is only in the newest tick, and in `added` until the end.
-  if not self.ticks[i] then
-    local fields = {}
-    for tick = self.oldest, self.tick do fields[#fields + 1] = self.names[i] .. text(tick) end
-    self.ticks[i] = redis.call('HMGET', self.key, unpack(fields))
-  end
-  local values, count = self.ticks[i], self.tick - self.oldest + 1
+  local count = self.tick - self.oldest + 1
   for k = 1, count do
-    local value = tonumber(values[k]) or 0
+    local value = counted(self, i, k, count)
     if k == count then value = value + self.added[i] end
     held = held - value
     if held <= room then return (self.oldest + k + self.span) * self.length - now end
@@ -368,7 +380,7 @@ end
 
 -- Written back -------------------------------------------------------------------------------------------------
 
-say(new_here and 1 or 0)
+say(standing)
 say(alive)
 for _, window in ipairs(windows) do
   local fields = {}

@@ -47,7 +47,7 @@ impl Call {
     pub fn of(batch: &Batch, replica: &str, prefix: &str) -> Self {
         let mut windows = Places::default();
         let of_claims = batch.claims.iter().flat_map(|claim| &claim.rates);
-        let of_claims = of_claims.filter(|(_, limits)| has_window(limits)).map(|(scope, _)| scope.key());
+        let of_claims = of_claims.filter(|(_, limits)| limits.has_window()).map(|(scope, _)| scope.key());
         let of_past = batch.past.iter().map(|past| past.key);
         for key in batch.changes.iter().map(|change| change.0).chain(of_past).chain(of_claims) {
             windows.place(key);
@@ -106,7 +106,8 @@ impl Call {
     /// When they are none that the script would give.
     pub fn read(&self, numbers: &[i64]) -> Result<Reply, Unreadable> {
         let mut left = Numbers(numbers.iter());
-        let is_new = left.next()? == 1;
+        let standing = left.next()?;
+        let (is_new, was_silent) = (standing == 1, standing == 2);
         let replicas = left.amount()?;
         let mut ticks = Vec::with_capacity(self.windows);
         for _ in 0..self.windows {
@@ -123,14 +124,8 @@ impl Call {
             .iter()
             .map(|shape| left.answer(shape, &ticks, &accounts))
             .collect::<Result<_, _>>()?;
-        Ok(Reply { is_new, replicas, accounts, answers })
+        Ok(Reply { is_new, was_silent, replicas, accounts, answers })
     }
-}
-
-fn has_window(limits: &Limits) -> bool {
-    limits.requests_per_minute.is_some()
-        || limits.tokens_per_minute.is_some()
-        || limits.tokens_per_day.is_some()
 }
 
 /// Each key's place in the call, from 1.
@@ -204,7 +199,7 @@ impl Words {
         let rates = claim.rates.len();
         let mut shape = Shape { windows: Vec::new(), slots: Vec::new(), rates, looks: None };
         let rates = || claim.rates.iter().enumerate();
-        for (at, (scope, _)) in rates().filter(|(_, rate)| has_window(&rate.1)) {
+        for (at, (scope, _)) in rates().filter(|(_, rate)| rate.1.has_window()) {
             shape.windows.push((at, windows.place(scope.key())));
         }
         self.count(shape.windows.len());

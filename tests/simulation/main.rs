@@ -3,6 +3,7 @@
 //! one history; a failing one names itself (`STAGEDOOR_SEED=n` runs it alone, `STAGEDOOR_SEEDS=n` that many).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod orders;
 mod redis;
 mod wiped;
 mod world;

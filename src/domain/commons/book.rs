@@ -10,12 +10,21 @@ use crate::domain::ledger::AccountId;
 use crate::domain::limits::Past;
 use crate::domain::scope::ScopeId;
 
-/// How many claims one batch carries: the counters are locked for all of it.
+/// How many claims one batch carries: the counters are locked for all of it, and it must be over long before whoever
+/// waits for it loses patience.
 const MOST_CLAIMS: usize = 256;
+/// How many counters they may name, which is what takes time.
+const MOST_COUNTERS: usize = 256;
 /// How many other things.
-const MOST_NEWS: usize = 1_024;
+const MOST_NEWS: usize = 256;
 /// Windows that have something to get back. More wait only while nobody answers, and their ticks are over soon.
 const MOST_CHANGES: usize = 100_000;
+
+/// What was counted while nobody could be asked is kept by its age: a slice is so many calls of
+/// [`Book::grow_older`] long.
+const SLICE: u64 = 10;
+/// And so many slices are a minute.
+const SLICES: usize = 6;
 
 /// One replica's book. `W` is what an answer is given to.
 pub struct Book<W> {
@@ -27,6 +36,10 @@ pub struct Book<W> {
     past: Vec<Past>,
     /// What of it the wiped counters know already.
     again: Again,
+    /// What goes on without having been asked about, the newest slice first.
+    unasked: VecDeque<HashMap<u128, Change>>,
+    /// Calls of [`Book::grow_older`].
+    age: u64,
     /// Slots and accounts that the counters should hear of.
     news: Vec<News>,
     told: HashSet<News>,
@@ -72,6 +85,8 @@ impl<W> Default for Book<W> {
             changes: HashMap::new(),
             past: Vec::new(),
             again: Again::default(),
+            unasked: VecDeque::from([HashMap::new()]),
+            age: 0,
             news: Vec::new(),
             told: HashSet::new(),
             departed: Vec::new(),
@@ -88,6 +103,12 @@ impl<W> Book<W> {
         self.waiting.push_back((claim, waiter));
     }
 
+    /// Somebody waits for this who has just given back what it is to be made of: it comes before all others, so that
+    /// they do not take it.
+    pub fn ask_first(&mut self, claim: Claim, waiter: W) {
+        self.waiting.push_front((claim, waiter));
+    }
+
     /// Whether somebody waits.
     pub fn is_waited_for(&self) -> bool {
         !self.waiting.is_empty()
@@ -98,6 +119,7 @@ impl<W> Book<W> {
         self.is_waited_for()
             || !self.news.is_empty()
             || !self.changes.is_empty()
+            || self.unasked.iter().any(|slice| !slice.is_empty())
             || !self.past.is_empty()
             || !self.departed.is_empty()
             || !self.inherited.is_empty()
@@ -145,13 +167,26 @@ impl<W> Book<W> {
         if change == Change::default() {
             return;
         }
-        if self.changes.len() >= MOST_CHANGES && !self.changes.contains_key(&(key, ticks)) {
+        match self.unasked.front_mut().filter(|_| ticks == Ticks::default()) {
+            Some(slice) => add(slice, key, change),
+            None => add(&mut self.changes, (key, ticks), change),
+        }
+    }
+
+    /// To be called once a second. What was counted more than a minute ago, while nobody could be asked, is in no
+    /// minute's window any more.
+    pub fn grow_older(&mut self) {
+        self.age += 1;
+        if !self.age.is_multiple_of(SLICE) || self.unasked.iter().all(HashMap::is_empty) {
             return;
         }
-        let sum = self.changes.entry((key, ticks)).or_default();
-        sum.requests += change.requests;
-        sum.tokens = sum.tokens.saturating_add(change.tokens);
-        sum.day_tokens = sum.day_tokens.saturating_add(change.day_tokens);
+        self.unasked.push_front(HashMap::new());
+        let old = if self.unasked.len() > SLICES { self.unasked.pop_back() } else { None };
+        for (key, Change { day_tokens, .. }) in
+            old.into_iter().flatten().filter(|(_, old)| old.day_tokens != 0)
+        {
+            add(&mut self.changes, (key, Ticks::default()), Change { day_tokens, ..Change::default() });
+        }
     }
 
     /// What the database has of these accounts has changed.
@@ -176,12 +211,11 @@ impl<W> Book<W> {
         self.departed.push(replica);
     }
 
-    /// Somebody has set the account's sum by hand, and it was read again.
+    /// Somebody has set the account's sum by hand, and it was read again. The counters may know the old one also where
+    /// nothing is held of it here.
     pub fn replace(&mut self, key: u128) {
-        if self.accounts.contains_key(&key) {
-            self.replaced.insert(key);
-            self.tell(News::Account(key));
-        }
+        self.replaced.insert(key);
+        self.tell(News::Account(key));
     }
 
     /// An account that was stale has been read again.
@@ -196,7 +230,7 @@ impl<W> Book<W> {
     /// Says again what is held, some of it (`everything` of it, after the counters were wiped): they forget what they
     /// have not heard of for long.
     pub fn remind(&mut self, everything: bool) {
-        let most = if everything { usize::MAX } else { MOST_NEWS / 4 };
+        let most = if everything { usize::MAX } else { MOST_NEWS };
         let slots = self.slots.iter().filter(|(_, held)| **held > 0).map(|(key, _)| News::Slots(*key));
         let accounts = self.accounts.keys().map(|key| News::Account(*key));
         let all: Vec<News> = slots.chain(accounts).collect();
@@ -208,13 +242,12 @@ impl<W> Book<W> {
 
     /// The next batch, and who waits for its claims. `known` says what this process knows of an account.
     pub fn batch(&mut self, known: impl Fn(u128) -> Option<Known>) -> (Batch, Vec<W>) {
-        let waiting = self.waiting.len().min(MOST_CLAIMS);
-        let (claims, waiters): (Vec<Claim>, Vec<W>) = self.waiting.drain(..waiting).unzip();
+        let (claims, waiters): (Vec<Claim>, Vec<W>) = self.waiting.drain(..self.next_claims()).unzip();
         let mut said = HashSet::new();
         let (mut slots, mut accounts) = (Vec::new(), Vec::new());
         let of_claims = claims.iter().flat_map(news_of);
-        let left = self.news.len().saturating_sub(MOST_NEWS);
-        let news = self.news.split_off(left);
+        let left = self.news.split_off(self.news.len().min(MOST_NEWS));
+        let news = std::mem::replace(&mut self.news, left);
         for news in of_claims.chain(news) {
             self.told.remove(&news);
             if !said.insert(news) {
@@ -232,6 +265,10 @@ impl<W> Book<W> {
         slots.iter().filter(|(_, held)| *held == 0).for_each(|(key, _)| {
             self.slots.remove(key);
         });
+        for (key, change) in self.unasked.iter_mut().flat_map(HashMap::drain) {
+            add(&mut self.changes, (key, Ticks::default()), change);
+        }
+        self.unasked.truncate(1);
         let some: Vec<(u128, Ticks)> = self.changes.keys().take(MOST_NEWS).copied().collect();
         let taken = some.into_iter().filter_map(|key| Some((key, self.changes.remove(&key)?)));
         let changes = taken.map(|((key, ticks), change)| (key, ticks, change)).collect();
@@ -244,8 +281,10 @@ impl<W> Book<W> {
 
     /// What the counters have answered to a batch.
     pub fn answered(&mut self, batch: Batch, waiters: Vec<W>, reply: Reply) -> Outcome<W> {
-        if reply.is_new {
+        if reply.is_new || reply.was_silent {
             self.remind(true);
+        }
+        if reply.is_new {
             self.again = Again::default();
             batch.changes.iter().for_each(|(key, _, change)| self.again.change(*key, change));
         }
@@ -273,6 +312,7 @@ impl<W> Book<W> {
         let mut again = std::mem::take(&mut self.again);
         self.waiting.iter().for_each(|(claim, _)| again.claim(claim));
         self.changes.clear();
+        self.unasked.iter_mut().for_each(HashMap::clear);
         self.past = again.leave_out(past);
     }
 
@@ -317,9 +357,20 @@ impl<W> Book<W> {
         });
     }
 
+    /// How many of the claims that wait the next batch carries; one at least.
+    fn next_claims(&self) -> usize {
+        let mut named = HashSet::new();
+        let fit = self.waiting.iter().take(MOST_CLAIMS).take_while(|(claim, _)| {
+            named.extend(claim.rates.iter().map(|(scope, _)| scope.key()));
+            named.extend(claim.payers.iter().map(|payer| payer.scope.key()));
+            named.len() <= MOST_COUNTERS
+        });
+        fit.count().max(self.waiting.len().min(1))
+    }
+
     fn statement(&mut self, key: u128, known: Option<Known>) -> Option<Statement> {
-        let known = known?;
         let replaces = self.replaced.remove(&key);
+        let known = known?;
         let (held, generation) =
             self.accounts.get(&key).map_or((Nanos::ZERO, 0), |account| (account.held, account.generation));
         let Known { began_at, stored, unstored } = known;
@@ -356,6 +407,17 @@ fn inheritance(key: u128, admitted_at: UnixMs, stored: Nanos) -> Statement {
         replaces: false,
         inherited: true,
     }
+}
+
+/// Adds to what windows count or get back.
+fn add<K: Eq + std::hash::Hash>(changes: &mut HashMap<K, Change>, key: K, change: Change) {
+    if changes.len() >= MOST_CHANGES && !changes.contains_key(&key) {
+        return;
+    }
+    let sum = changes.entry(key).or_default();
+    sum.requests += change.requests;
+    sum.tokens = sum.tokens.saturating_add(change.tokens);
+    sum.day_tokens = sum.day_tokens.saturating_add(change.day_tokens);
 }
 
 fn news_of(claim: &Claim) -> impl Iterator<Item = News> {

@@ -18,6 +18,9 @@ impl End {
     /// What changes in the window of one scope. `estimate`: the tokens that the claim was for; `asked`: whether it was
     /// granted, and so counted already, or went on because nobody could be asked.
     pub fn change(self, limits: &Limits, estimate: u64, asked: bool) -> Change {
+        if !limits.has_window() {
+            return Change::default();
+        }
         let used = match self {
             End::Used(tokens) => tokens,
             End::Unknown | End::Cancelled => 0,
@@ -54,6 +57,13 @@ mod tests {
         assert_eq!(change(End::Used(400)), Change { requests: 0, tokens: 300, day_tokens: 100 });
         assert_eq!(change(End::Unknown), Change { requests: 0, tokens: -100, day_tokens: -300 });
         assert_eq!(change(End::Cancelled), Change { requests: -1, tokens: -100, day_tokens: -300 });
+    }
+
+    #[test]
+    fn where_no_window_counts_nothing_comes_back() {
+        let parallel = Limits { parallel: Some(3), ..Limits::default() };
+        assert_eq!(End::Used(40).change(&parallel, 300, true), Change::default());
+        assert_eq!(End::Used(40).change(&parallel, 300, false), Change::default());
     }
 
     #[test]

@@ -140,6 +140,8 @@ impl Batch {
 pub struct Reply {
     /// This replica was unknown: the counters are new, or have been wiped.
     pub is_new: bool,
+    /// It was silent for so long that others have deleted what it holds.
+    pub was_silent: bool,
     /// Replicas that are alive, this one included.
     pub replicas: u64,
     /// What is known of the accounts, in the batch's order.

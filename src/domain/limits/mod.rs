@@ -94,6 +94,13 @@ impl Limits {
         *self == Limits::default()
     }
 
+    /// Whether something is counted over time.
+    pub fn has_window(&self) -> bool {
+        self.requests_per_minute.is_some()
+            || self.tokens_per_minute.is_some()
+            || self.tokens_per_day.is_some()
+    }
+
     /// The limit of one kind.
     pub fn of(&self, kind: Kind) -> Option<u64> {
         match kind {
