@@ -219,7 +219,7 @@ impl Governance {
         // What is held for the group that failed must not be in the way of its successor.
         taken.charge = None;
         taken.purses = purses.clone();
-        let common = common::of_hop(taken.hold.take(), &rates);
+        let common = common::of_hop(taken.hold.as_ref(), &rates);
         let rates_in_common = common.iter().map(|(scope, limits)| (scope, *limits));
         self.pay(call, (&hop.resolved, &hop.size), purses, rates_in_common, taken).await?;
         // Last, so that a request without money takes nothing of the group's limits.

@@ -45,6 +45,8 @@ struct Inner {
     limiter: Arc<Limiter>,
     budgets: Arc<Budgets>,
     wake: Notify,
+    /// Wakes whoever waits for company.
+    claimed: Notify,
     full: Full,
     answers: AtomicBool,
     /// Whether the counters have ever known this replica.
@@ -60,6 +62,7 @@ impl Commons {
             limiter,
             budgets,
             wake: Notify::new(),
+            claimed: Notify::new(),
             full: Full::default(),
             answers: AtomicBool::new(false),
             met: AtomicBool::new(false),
@@ -69,15 +72,39 @@ impl Commons {
 
     /// Claims, and waits for the answer: about a round trip, two at most.
     pub async fn claim(&self, claim: Claim) -> Told {
-        if !self.answers() {
-            return Told::Lost;
-        }
-        if let Some(obstacle) = self.0.full.obstacle(&claim, clock::now()) {
+        if self.answers()
+            && let Some(obstacle) = self.0.full.obstacle(&claim, clock::now())
+        {
             return Told::Limited(vec![obstacle]);
         }
+        self.ask(claim, None).await
+    }
+
+    /// Gives back what is held and claims anew, in one call and before everybody who waits: a request that moves on
+    /// does not lose its place to others.
+    pub async fn exchange(&self, held: Hold, claim: Claim) -> Told {
+        self.ask(claim, Some(held)).await
+    }
+
+    async fn ask(&self, claim: Claim, instead_of: Option<Hold>) -> Told {
         let (waiter, answer) = oneshot::channel();
-        self.book().ask(claim, waiter);
+        {
+            let first = instead_of.is_some();
+            let mut book = self.book();
+            if let Some((held, counted)) = instead_of.and_then(Hold::into_parts) {
+                give_back(&mut book, &held, counted.as_deref(), End::Cancelled);
+            }
+            // Under the lock: whoever finds out that nobody answers sends all away who wait by then.
+            if !self.answers() {
+                return Told::Lost;
+            }
+            match first {
+                true => book.ask_first(claim, waiter),
+                false => book.ask(claim, waiter),
+            }
+        }
         self.0.wake.notify_one();
+        self.0.claimed.notify_one();
         answer.await.unwrap_or(Told::Lost)
     }
 
@@ -133,14 +160,7 @@ impl Commons {
 
     /// What a hold was for is over.
     pub(super) fn release(&self, claim: &Claim, counted: Option<&[Counted]>, end: End) {
-        let mut book = self.book();
-        book.release(claim);
-        for (place, (scope, limits)) in claim.rates.iter().enumerate() {
-            let ticks = counted.and_then(|counted| counted.get(place)).map(|counted| counted.ticks);
-            let change: Change = end.change(limits, claim.tokens, ticks.is_some());
-            book.change(scope.key(), ticks.unwrap_or_default(), change);
-        }
-        drop(book);
+        give_back(&mut self.book(), claim, counted, end);
         self.0.wake.notify_one();
     }
 
@@ -149,33 +169,48 @@ impl Commons {
         self.book().remind(true);
     }
 
-    pub(super) fn is_waited_for(&self) -> bool {
-        self.book().is_waited_for()
-    }
-
     pub(super) fn has_news(&self) -> bool {
         self.book().has_news()
     }
 
     /// Waits until there is something to say, or for so long.
     pub(super) async fn wait(&self, most: Duration) {
-        if actix_rt::time::timeout(most, self.0.wake.notified()).await.is_err() {
-            let mut book = self.book();
-            book.remind(false);
-            book.sweep(|key| self.0.budgets.known(key, unix_ms()));
+        let _ = actix_rt::time::timeout(most, self.0.wake.notified()).await;
+    }
+
+    /// Waits for company until somebody claims, or for so long.
+    pub(super) async fn gather(&self, most: Duration) {
+        if !self.book().is_waited_for() {
+            let _ = actix_rt::time::timeout(most, self.0.claimed.notified()).await;
         }
     }
 
+    /// What has to be done once a second, however much there is to say.
+    pub(super) fn look_after(&self) {
+        let now = unix_ms();
+        let mut book = self.book();
+        book.grow_older();
+        book.remind(false);
+        book.sweep(|key| self.0.budgets.known(key, now));
+    }
+
+    /// What to say next. While nobody answers it is nothing: what is lost on the way could not be given back.
     pub(super) fn batch(&self) -> (Batch, Vec<Waiter>) {
+        if !self.answers() {
+            return (Batch::default(), Vec::new());
+        }
         let now = unix_ms();
         self.book().batch(|key| self.0.budgets.known(key, now))
     }
 
     pub(super) fn answered(&self, batch: Batch, waiters: Vec<Waiter>, reply: Reply) -> Vec<Stale> {
         self.0.replicas.store(reply.replicas, Ordering::Relaxed);
-        self.0.answers.store(true, Ordering::Release);
         let wiped = self.0.met.swap(true, Ordering::Relaxed) && reply.is_new;
         let mut book = self.book();
+        if !self.0.answers.swap(true, Ordering::AcqRel) {
+            // While nobody answered, others may have deleted what is held here.
+            book.remind(true);
+        }
         let outcome = book.answered(batch, waiters, reply);
         if wiped {
             book.retell(self.0.limiter.past(clock::now()));
@@ -214,5 +249,101 @@ impl Commons {
     fn book(&self) -> MutexGuard<'_, Book<Waiter>> {
         // Its numbers are told as a whole again and again: a panic elsewhere while it was locked leaves it usable.
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn give_back(book: &mut Book<Waiter>, claim: &Claim, counted: Option<&[Counted]>, end: End) {
+    book.release(claim);
+    for (place, (scope, limits)) in claim.rates.iter().enumerate() {
+        let ticks = counted.and_then(|counted| counted.get(place)).map(|counted| counted.ticks);
+        let change: Change = end.change(limits, claim.tokens, ticks.is_some());
+        book.change(scope.key(), ticks.unwrap_or_default(), change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join;
+    use smallvec::smallvec;
+
+    use super::*;
+    use crate::domain::budget::Cost;
+    use crate::domain::commons::Ticks;
+    use crate::domain::keys::reset::Calendar;
+    use crate::domain::limits::{Kind, Limits, Reset};
+    use crate::domain::scope::ScopeKind;
+
+    fn alone() -> Commons {
+        Commons::new(Limiter::new(clock::now()), Budgets::new(Calendar::default()))
+    }
+
+    fn claim() -> Claim {
+        let limits = Limits { requests_per_minute: Some(5), parallel: Some(5), ..Limits::default() };
+        let rates = smallvec![(ScopeId::new(ScopeKind::Key, "k"), limits)];
+        Claim { tokens: 1, rates, cost: Cost::Free, payers: smallvec![], looks: false }
+    }
+
+    fn granted() -> Vec<Answer> {
+        vec![Answer::Granted(vec![Counted { ticks: Ticks { minute: 7, day: 1 }, ..Counted::default() }])]
+    }
+
+    /// One call, answered; what it said.
+    fn call(commons: &Commons, answers: Vec<Answer>) -> Batch {
+        let (batch, waiters) = commons.batch();
+        assert_eq!(waiters.len(), answers.len());
+        commons.answered(batch.clone(), waiters, Reply { replicas: 1, answers, ..Reply::default() });
+        batch
+    }
+
+    async fn told(
+        told: impl Future<Output = Told>,
+        commons: &Commons,
+        answers: Vec<Answer>,
+    ) -> (Told, Batch) {
+        join(told, async { call(commons, answers) }).await
+    }
+
+    #[actix_rt::test]
+    async fn others_refusals_do_not_stop_a_request_that_moves_on() {
+        let commons = alone();
+        call(&commons, vec![]);
+        let (Told::Granted(hold), _) = told(commons.claim(claim()), &commons, granted()).await else {
+            panic!("it is granted");
+        };
+        let reset = Reset::In(Duration::from_secs(9));
+        let full = Answer::Limited(vec![Obstacle { place: 0, kind: Kind::Requests, used: 5, reset }]);
+        let (refused, _) = told(commons.claim(claim()), &commons, vec![full]).await;
+        assert!(matches!(refused, Told::Limited(_)));
+        assert!(matches!(commons.claim(claim()).await, Told::Limited(_)));
+        let (moved, batch) = told(commons.exchange(hold, claim()), &commons, granted()).await;
+        assert!(matches!(moved, Told::Granted(_)));
+        assert_eq!((batch.slots.len(), batch.slots[0].1, batch.changes[0].2.requests), (1, 0, -1));
+    }
+
+    #[actix_rt::test]
+    async fn what_comes_back_waits_until_somebody_answers() {
+        let commons = alone();
+        call(&commons, vec![]);
+        let (Told::Granted(hold), _) = told(commons.claim(claim()), &commons, granted()).await else {
+            panic!("it is granted");
+        };
+        let (Told::Granted(kept), _) = told(commons.claim(claim()), &commons, granted()).await else {
+            panic!("it is granted");
+        };
+        commons.lost(Batch::default(), vec![]);
+        hold.cancel();
+        assert!(matches!(commons.claim(claim()).await, Told::Lost));
+        for _ in 0..3 {
+            let (batch, waiters) = commons.batch();
+            assert!(batch.is_empty());
+            commons.lost(batch, waiters);
+        }
+        assert!(call(&commons, vec![]).is_empty());
+        let batch = call(&commons, vec![]);
+        assert_eq!((batch.changes.len(), batch.changes[0].2.requests), (1, -1));
+        // What was held all the time is said again, whether anybody speaks of it or not.
+        assert_eq!(batch.slots.len(), 1);
+        assert_eq!(batch.slots[0].1, 1);
+        drop(kept);
     }
 }

@@ -39,6 +39,11 @@ impl Hold {
         self.end(End::Cancelled);
     }
 
+    /// What it held and where that was counted; the caller gives it back.
+    pub(super) fn into_parts(mut self) -> Option<(Box<Claim>, Option<Vec<Counted>>)> {
+        Some((self.claim.take()?, self.counted.take()))
+    }
+
     fn end(&mut self, end: End) {
         if let Some(claim) = self.claim.take() {
             self.commons.release(&claim, self.counted.as_deref(), end);

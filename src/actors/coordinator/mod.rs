@@ -15,7 +15,7 @@ pub use commons::{Commons, Stale, Told};
 pub use hold::Hold;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 
@@ -62,15 +62,18 @@ impl Actor for Coordinator {
 
 async fn talk(commons: Commons, counters: Counters, reread: Reread) {
     commons.begin();
+    let mut looked_after = Instant::now();
     loop {
+        if looked_after.elapsed() >= HEARTBEAT {
+            looked_after = Instant::now();
+            commons.look_after();
+        }
         let answers = step(&commons, &counters, &reread).await;
         if !answers {
             actix_rt::time::sleep(AGAIN).await;
         } else if !commons.has_news() {
             commons.wait(HEARTBEAT).await;
-            if !commons.is_waited_for() {
-                actix_rt::time::sleep(GATHER).await;
-            }
+            commons.gather(GATHER).await;
         }
     }
 }

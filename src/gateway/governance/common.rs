@@ -42,25 +42,31 @@ pub(super) fn claim<'a>(
     claim
 }
 
-/// What a request claims that moves on to another group: what it held for everybody, and the next group's rates.
-/// What it held goes back first, in the same call.
-pub(super) fn of_hop(hold: Option<Hold>, rates: &[(ScopeId, Limits)]) -> SmallVec<[(ScopeId, Limits); 4]> {
-    let Some(hold) = hold else { return SmallVec::new() };
-    let held = hold.claim().map(|claim| claim.rates.clone()).unwrap_or_default();
-    hold.cancel();
+/// What a request claims that moves on to another group: what it held for everybody, if anything, and the next group's
+/// rates.
+pub(super) fn of_hop(hold: Option<&Hold>, rates: &[(ScopeId, Limits)]) -> SmallVec<[(ScopeId, Limits); 4]> {
+    let held = hold.and_then(Hold::claim).map(|claim| claim.rates.clone()).unwrap_or_default();
     let general = held.into_iter().filter(|(scope, _)| !hop_rates::is_of_model(scope.kind()));
     general.chain(rates.iter().cloned()).collect()
 }
 
 impl Governance {
-    /// Claims the same of the common counters, if there are any.
+    /// Claims the same of the common counters, if there are any; what it held of them goes back in the same call.
     ///
     /// # Errors
     /// What is in the way; nothing is held in common then.
     pub(super) async fn in_common(&self, claim: Claim, end: Instant, taken: &mut Taken) -> Result<(), Error> {
-        let Some(commons) = self.commons.as_ref().filter(|_| !claim.is_empty()) else { return Ok(()) };
+        let mut held = taken.hold.take();
+        let Some(commons) = self.commons.as_ref().filter(|_| !claim.is_empty()) else {
+            held.into_iter().for_each(Hold::cancel);
+            return Ok(());
+        };
         let hold = loop {
-            match commons.claim(claim.clone()).await {
+            let told = match held.take() {
+                Some(held) => commons.exchange(held, claim.clone()).await,
+                None => commons.claim(claim.clone()).await,
+            };
+            match told {
                 Told::Granted(hold) => break hold,
                 Told::Limited(obstacles) => return Err(limited(&claim, &obstacles)),
                 Told::Exceeded(Shortage { why: Why::HeldByOthers, .. }) if clock::fresh() < end => {
