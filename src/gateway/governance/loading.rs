@@ -21,7 +21,8 @@ const REREAD_PAUSE: Duration = Duration::from_secs(2);
 
 impl Governance {
     /// Reads an owner's account anew, and those that it has for models, windows and members (`parts`), after somebody
-    /// changed the owner. What is not known here is left alone. `scope_of` says where accounts are counted; answers
+    /// changed the owner. What is not known here is left alone, but not the owner's own account where counters are
+    /// common: they may know it. `scope_of` says where accounts are counted; answers
     /// where those are that were read, the owner's own in any case.
     pub async fn reread(
         &self,
@@ -63,7 +64,8 @@ impl Governance {
             |id: AccountId| Some(Purse { scope: scope_of(&id)?, id: id.into(), max: None, soft: None });
         let mut purses: Vec<Purse> = ids.into_iter().filter_map(purse).collect();
         purses.iter().for_each(|purse| self.budgets.changed(&purse.scope));
-        purses.retain(|purse| self.budgets.peek(&purse.scope, unix_ms()).is_some());
+        let is_own = |purse: &Purse| self.commons.is_some() && *purse.id == *own;
+        purses.retain(|purse| is_own(purse) || self.budgets.peek(&purse.scope, unix_ms()).is_some());
         let all = purses.is_empty() || self.load(purses.iter()).await?;
         let read = scope_of(own).into_iter().chain(purses.into_iter().map(|purse| purse.scope));
         let mut read: Vec<u128> = read.map(|scope| scope.key()).collect();
