@@ -291,16 +291,22 @@ impl Governance {
         loop {
             match self.budgets.reserve(unix_ms(), cost, &accounts) {
                 Ok(charge) => return Ok(charge),
-                Err(Refused::NotLoaded(places)) if loads < LOADS => {
+                Err(Refused::NotLoaded(places)) => {
                     loads += 1;
                     let unknown = || places.iter().filter_map(|place| purses.get(*place));
                     let loaded = self.load(unknown()).await;
-                    if loaded.is_err() && !self.budgets.keep(unknown().map(|purse| &purse.scope)) {
+                    // Rows that are stored all the time make each answer old. What was known before somebody changed
+                    // the account holds then; the next rows that are stored bring the truth.
+                    let gives_up = loaded.is_err() || loads >= LOADS;
+                    if gives_up && !self.budgets.keep(unknown().map(|purse| &purse.scope)) {
                         loaded?;
+                        if clock::fresh() >= end {
+                            return Err(loading::unreadable(
+                                "the account changes faster than it can be read",
+                            ));
+                        }
+                        actix_rt::time::sleep(LOOK).await;
                     }
-                }
-                Err(Refused::NotLoaded(_)) => {
-                    return Err(loading::unreadable("the account changes faster than it can be read"));
                 }
                 Err(Refused::Exceeded(exceeded)) => {
                     if exceeded.why != Why::HeldByOthers || clock::now() >= end {

@@ -33,8 +33,9 @@ struct Shape {
     /// The places that have slots.
     slots: Vec<usize>,
     rates: usize,
-    /// It only looks; the places of its payers' accounts.
-    looks: Option<Vec<usize>>,
+    /// The places in the claim's payers that have an account, and the accounts' places in the call.
+    payers: Vec<(usize, usize)>,
+    looks: bool,
 }
 
 /// Why a reply makes no sense.
@@ -197,7 +198,8 @@ impl Words {
         self.number(cost);
         self.number(amount);
         let rates = claim.rates.len();
-        let mut shape = Shape { windows: Vec::new(), slots: Vec::new(), rates, looks: None };
+        let mut shape =
+            Shape { windows: Vec::new(), slots: Vec::new(), rates, payers: Vec::new(), looks: claim.looks };
         let rates = || claim.rates.iter().enumerate();
         for (at, (scope, _)) in rates().filter(|(_, rate)| rate.1.has_window()) {
             shape.windows.push((at, windows.place(scope.key())));
@@ -220,11 +222,13 @@ impl Words {
             self.count(place);
             self.limit(Some(limit));
         }
-        let payers = claim.payers.iter().map(|payer| (accounts.find(payer.scope.key()), payer.max));
-        let payers: Vec<(usize, Nanos)> = payers.filter_map(|(place, max)| Some((place?, max))).collect();
-        self.count(payers.len());
-        shape.looks = claim.looks.then(|| payers.iter().map(|(place, _)| *place).collect());
-        for (place, max) in payers {
+        let payers = claim.payers.iter().enumerate();
+        let placed =
+            payers.filter_map(|(at, payer)| Some((at, accounts.find(payer.scope.key())?, payer.max)));
+        let placed: Vec<(usize, usize, Nanos)> = placed.collect();
+        self.count(placed.len());
+        for (at, place, max) in placed {
+            shape.payers.push((at, place));
             self.count(place);
             self.number(max.get());
         }
@@ -251,14 +255,17 @@ impl Numbers<'_> {
         match self.next()? {
             0 => {
                 let counted = self.granted(shape, ticks)?;
-                let Some(places) = &shape.looks else { return Ok(Answer::Granted(counted)) };
-                let sum = |place: &usize| sums.get(place.checked_sub(1)?).copied();
-                let sums = places.iter().map(sum).collect::<Option<_>>();
+                if !shape.looks {
+                    return Ok(Answer::Granted(counted));
+                }
+                let sum =
+                    |(at, place): &(usize, usize)| Some((*at, sums.get(place.checked_sub(1)?).copied()?));
+                let sums = shape.payers.iter().map(sum).collect::<Option<_>>();
                 Ok(Answer::Seen(counted, sums.ok_or(Unreadable)?))
             }
             1 => self.limited(shape),
             2 => {
-                let place = self.place()?;
+                let place = shape.payers.get(self.place()?).ok_or(Unreadable)?.0;
                 let why = match self.next()? {
                     1 => Why::HeldByOthers,
                     2 => Why::CallTooLarge,

@@ -31,7 +31,7 @@ pub enum Told {
     /// A budget is in the way.
     Exceeded(Shortage),
     /// It only looked.
-    Seen(Vec<Counted>, Vec<Sum>),
+    Seen(Vec<Counted>, Vec<(usize, Sum)>),
     /// Nobody answers: every replica is on its own.
     Lost,
 }
@@ -229,8 +229,10 @@ impl Commons {
                 Answer::Exceeded(shortage) => Told::Exceeded(shortage),
                 Answer::Seen(counted, sums) => Told::Seen(counted, sums),
             };
-            // Whoever does not wait any more drops what was granted, which gives it back.
-            let _ = waiter.send(told);
+            if let Err(Told::Granted(hold)) = waiter.send(told) {
+                // Whoever has asked does not wait any more, and has sent nothing to a provider.
+                hold.cancel();
+            }
         }
         outcome.stale
     }

@@ -168,8 +168,8 @@ pub struct Sum {
 pub enum Answer {
     /// Everything was taken.
     Granted(Vec<Counted>),
-    /// It only looked: how its scopes and its payers' accounts stand.
-    Seen(Vec<Counted>, Vec<Sum>),
+    /// It only looked: how its scopes stand, and the accounts of its payers, by their places.
+    Seen(Vec<Counted>, Vec<(usize, Sum)>),
     /// Rates are in the way; nothing was taken.
     Limited(Vec<Obstacle>),
     /// A budget is in the way; nothing was taken.

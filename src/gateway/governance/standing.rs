@@ -71,7 +71,8 @@ impl Governance {
                 standing.see(counted.used);
             }
         }
-        for (payer, sum) in claim.payers.iter().zip(sums) {
+        for (place, sum) in sums {
+            let Some(payer) = claim.payers.get(place) else { continue };
             if let Some(held) = held.iter_mut().find(|held| held.scope == payer.scope) {
                 let own = held.spent.unwrap_or_default();
                 held.spent = Some(own.max(sum.stored));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::redis::Redis;
+use super::redis::{self, Redis};
 use crate::harness::{FakeProvider, Gateway, KEY, chat, config, eventually, openai, with};
 use crate::manage::postgres_url;
 
@@ -16,7 +16,7 @@ const CHAT: &str = "/v1/chat/completions";
 
 /// Three replicas, what they share, and their provider.
 struct Cluster {
-    redis: Redis,
+    redis: Vec<Redis>,
     replicas: Vec<Gateway>,
     provider: FakeProvider,
 }
@@ -39,9 +39,13 @@ impl Cluster {
     async fn with(provider_key: &str, general: Value) -> Self {
         let provider = FakeProvider::start().await;
         let redis = Redis::start(&[]);
+        let general = with(json!({"redis_host": "127.0.0.1", "redis_port": redis.port}), general);
+        Cluster::over(vec![redis], provider, provider_key, general).await
+    }
+
+    async fn over(redis: Vec<Redis>, provider: FakeProvider, provider_key: &str, general: Value) -> Self {
         let general = with(json!({"database_url": postgres_url().await}), general);
-        let shared = json!({"general_settings": general, "router_settings": {"redis_url": format!("redis://127.0.0.1:{}", redis.port)}});
-        let config = with(config(&[cent(&provider, provider_key)]), shared);
+        let config = with(config(&[cent(&provider, provider_key)]), json!({"general_settings": general}));
         let mut replicas = Vec::new();
         for _ in 0..3 {
             replicas.push(Gateway::start().workers(1).serve(&config).await);
@@ -137,6 +141,33 @@ async fn a_budget_is_spent_to_the_cent() {
     }
 }
 
+/// Both promises over another kind of Redis.
+async fn holds_over(redis: Vec<Redis>, coordination: Value) {
+    let (provider, key) = (FakeProvider::start().await, "sk-fake.prompt_tokens=5.completion_tokens=10");
+    let general = json!({"coordination_redis": coordination});
+    let cluster = Cluster::over(redis, provider, key, general).await;
+    let limited = cluster.key(json!({"rpm_limit": 50})).await;
+    assert_eq!(cluster.at_once(&limited, 120).await, BTreeMap::from([(200, 50), (429, 70)]));
+    let bought = cluster.key(json!({"max_budget": 0.5})).await;
+    assert_eq!(cluster.at_once(&bought, 120).await, BTreeMap::from([(200, 50), (422, 70)]));
+}
+
+#[tokio::test]
+async fn both_hold_on_a_redis_cluster() {
+    let redis = redis::Cluster::start().nodes;
+    let nodes: Vec<Value> =
+        redis.iter().map(|node| json!({"host": "127.0.0.1", "port": node.port})).collect();
+    holds_over(redis, json!({"redis_startup_nodes": nodes})).await;
+}
+
+#[tokio::test]
+async fn both_hold_where_sentinels_name_the_master() {
+    let master = Redis::start(&[]);
+    let sentinel = Redis::sentinel(master.port);
+    let nodes = json!([["127.0.0.1", sentinel.port]]);
+    holds_over(vec![master, sentinel], json!({"sentinel_nodes": nodes, "service_name": "main"})).await;
+}
+
 #[tokio::test]
 async fn parallel_requests_are_counted_together_and_free_themselves() {
     let cluster = Cluster::start("sk-fake.slow=1500").await;
@@ -175,14 +206,14 @@ async fn a_frozen_redis_stops_nobody() {
     let cluster = Cluster::start("sk-fake").await;
     let key = cluster.key(json!({"rpm_limit": 300, "max_budget": 100.0})).await;
     assert_eq!(cluster.at_once(&key, 30).await, BTreeMap::from([(200, 30)]));
-    cluster.redis.signal("STOP");
+    cluster.redis[0].signal("STOP");
     let since = Instant::now();
     assert_eq!(cluster.at_once(&key, 60).await, BTreeMap::from([(200, 60)]));
     assert!(since.elapsed() < Duration::from_secs(2), "{:?}", since.elapsed());
     // Each replica has its part of the limit now: a hundred, of which thirty are gone.
     let counts = cluster.at_once(&key, 400).await;
     assert_eq!(counts, BTreeMap::from([(200, 210), (429, 190)]));
-    cluster.redis.signal("CONT");
+    cluster.redis[0].signal("CONT");
     eventually("they count together again", || async {
         let bearer = format!("Bearer {key}");
         let reply = cluster.any().post_with(CHAT, &[("authorization", &bearer)], &capped()).await;
