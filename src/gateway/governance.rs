@@ -37,7 +37,7 @@ use crate::store::Store;
 const FAIR_WAIT: Duration = Duration::from_secs(10);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(5);
-/// How often an account is read anew because rows were stored meanwhile.
+/// How often an account is read anew at once because rows were stored meanwhile.
 const LOADS: u32 = 5;
 
 /// The counters of this process and what is limited for everybody.
@@ -295,17 +295,15 @@ impl Governance {
                     loads += 1;
                     let unknown = || places.iter().filter_map(|place| purses.get(*place));
                     let loaded = self.load(unknown()).await;
-                    // Rows that are stored all the time make each answer old. What was known before somebody changed
-                    // the account holds then; the next rows that are stored bring the truth.
-                    let gives_up = loaded.is_err() || loads >= LOADS;
-                    if gives_up && !self.budgets.keep(unknown().map(|purse| &purse.scope)) {
-                        loaded?;
-                        if clock::fresh() >= end {
-                            return Err(loading::unreadable(
-                                "the account changes faster than it can be read",
-                            ));
-                        }
+                    let in_time = loaded.is_ok() && clock::fresh() < end;
+                    if in_time && loads >= LOADS {
+                        // Rows that are being stored make an answer old; soon none are for a moment.
                         actix_rt::time::sleep(LOOK).await;
+                    }
+                    // What was known before somebody changed the account holds if there is no other way.
+                    if !in_time && !self.budgets.keep(unknown().map(|purse| &purse.scope)) {
+                        loaded?;
+                        return Err(loading::unreadable("the account changes faster than it can be read"));
                     }
                 }
                 Err(Refused::Exceeded(exceeded)) => {
