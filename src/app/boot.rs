@@ -148,7 +148,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     // Before it says that it listens: from then on signals and file changes must not be missed.
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;
     watch::start(cli, &config, topology, shared.clone());
-    coordination::first_answer(&shared.governance).await;
+    coordination::first_answer(&shared.governance, shared.redis.as_ref()).await;
     let running = server::start(cli, &shared, &manage, &ledger, &alerts, tls)?;
     banner::say_started(&running, &config, master, cli.config.as_deref());
     control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));

@@ -13,7 +13,7 @@ use crate::base::secret::Secret;
 use crate::domain::ledger::AccountId;
 use crate::domain::scope;
 use crate::gateway::governance::Governance;
-use crate::redis_link::{Counters, Link};
+use crate::redis_link::{Counters, Link, State};
 use crate::telemetry::{Metrics, names};
 
 /// What the seed of scopes' names is made of besides the master key.
@@ -61,10 +61,11 @@ pub fn start(
 }
 
 /// Waits a moment for the first answer, so that a replica among others does not begin by itself.
-pub async fn first_answer(governance: &Governance) {
-    let Some(commons) = &governance.commons else { return };
+/// Where Redis cannot be reached there is nothing to wait for.
+pub async fn first_answer(governance: &Governance, link: Option<&Link>) {
+    let Some((commons, link)) = governance.commons.as_ref().zip(link) else { return };
     let end = Instant::now() + FIRST_ANSWER;
-    while !commons.answers() && Instant::now() < end {
+    while !commons.answers() && link.state() != State::Down && Instant::now() < end {
         actix_rt::time::sleep(LOOK).await;
     }
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::Value;
+use tokio::sync::watch;
 
 use super::connection::PATIENCE;
 use super::reserve::{Call, SCRIPT};
-use super::{Link, LinkError, Script};
+use super::{Link, LinkError, Script, State};
 use crate::domain::commons::{Batch, Reply};
 
 /// How much longer a call may take for each claim that it carries: a burst is work, not trouble.
@@ -37,6 +38,11 @@ impl Counters {
         let (replica, prefix) = (replica.to_string(), format!("{}counters", link.prefix()));
         let script = Script::new(SCRIPT);
         Counters(Arc::new(Inner { link, script, replica, prefix, refused: AtomicBool::new(false) }))
+    }
+
+    /// Tells when Redis can be used again, or no longer.
+    pub fn watch(&self) -> watch::Receiver<State> {
+        self.0.link.watch()
     }
 
     /// Brings a batch, and the answer back. It is counted once, or, when nothing comes back, perhaps.

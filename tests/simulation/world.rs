@@ -1,13 +1,15 @@
 //! One history of a cluster.
 
+mod ending;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fastrand::Rng;
 use smallvec::smallvec;
 use stagedoor::base::money::Nanos;
-use stagedoor::domain::budget::{Cost, Known, Why};
-use stagedoor::domain::commons::{Answer, Batch, Book, Claim, End, Payer, Reply, Shortage, Ticks};
+use stagedoor::domain::budget::{Cost, Known};
+use stagedoor::domain::commons::{Answer, Batch, Book, Claim, End, Payer, Reply, Ticks};
 use stagedoor::domain::ledger::{AccountId, AccountKind};
 use stagedoor::domain::limits::Limits;
 use stagedoor::domain::scope::{ScopeId, ScopeKind};
@@ -387,71 +389,5 @@ impl World {
             assert!(self.faults.flushes || requests <= REQUESTS, "{requests} requests in a minute");
             assert!(self.faults.flushes || tokens <= TOKENS, "{tokens} tokens in a minute");
         }
-    }
-
-    /// Everything ends, and everybody has told it.
-    fn rest(&mut self) {
-        self.faults.loss = 0.0;
-        let quiet = |world: &World| {
-            world.open.is_empty() && world.replicas.iter().all(|replica| replica.orphans.is_none())
-        };
-        for step in 0.. {
-            assert!(step < 10_000, "it never comes to rest");
-            self.now += 25;
-            self.finish_one();
-            self.turn();
-            if quiet(self) && step > 200 {
-                break;
-            }
-        }
-        for n in 0..REPLICAS {
-            self.replicas[n].commits.iter_mut().for_each(|commit| commit.known_at = 0);
-            self.confirm(n);
-            self.store(n);
-        }
-        for _ in 0..100 {
-            self.now += 700;
-            self.turn();
-        }
-    }
-
-    /// Nothing is left of what was held, and all that is left of a budget can be spent.
-    fn end(&mut self) {
-        for user in 0..USERS {
-            assert_eq!(self.spent(user), self.database[user], "rows are left");
-            let left = BUDGET - self.database[user];
-            let asked: Vec<(usize, i64)> = match left {
-                ..=0 => vec![(0, 1)],
-                _ => vec![(0, left), (1, 1)],
-            };
-            let answers: Vec<Answer> =
-                asked.into_iter().map(|(n, amount)| self.ask(n, user, amount)).collect();
-            let refused = matches!(
-                answers.last(),
-                Some(Answer::Exceeded(Shortage {
-                    why: Why::Exhausted | Why::CallTooLarge | Why::HeldByOthers,
-                    ..
-                }))
-            );
-            assert!(refused, "more than the budget: {answers:?}");
-            assert!(
-                left <= 0 || matches!(answers[0], Answer::Granted(_)),
-                "{left} left and refused: {answers:?}"
-            );
-        }
-    }
-
-    fn ask(&mut self, n: usize, user: usize, amount: i64) -> Answer {
-        let claim = self.claim(user, amount);
-        let users = &self.users;
-        let replica = &mut self.replicas[n];
-        replica.book.ask(claim, user);
-        let known = &replica.known;
-        let (batch, waiters) = replica
-            .book
-            .batch(|key| users.iter().position(|(scope, _)| scope.key() == key).map(|user| known[user]));
-        let reply = self.redis.ask(self.now, &replica.id, &batch);
-        let outcome = replica.book.answered(batch, waiters, reply);
-        outcome.answered.into_iter().last().unwrap().2
     }
 }

@@ -10,9 +10,7 @@ use super::full::Full;
 use super::hold::Hold;
 use crate::base::clock::{self, unix_ms};
 use crate::domain::budget::{Budgets, Committed};
-use crate::domain::commons::{
-    Answer, Batch, Book, Change, Claim, Counted, End, Obstacle, Reply, Shortage, Sum,
-};
+use crate::domain::commons::{Answer, Batch, Book, Claim, Counted, End, Obstacle, Reply, Shortage, Sum};
 use crate::domain::ledger::AccountId;
 use crate::domain::limits::Limiter;
 use crate::domain::scope::ScopeId;
@@ -258,7 +256,7 @@ fn give_back(book: &mut Book<Waiter>, claim: &Claim, counted: Option<&[Counted]>
     book.release(claim);
     for (place, (scope, limits)) in claim.rates.iter().enumerate() {
         let ticks = counted.and_then(|counted| counted.get(place)).map(|counted| counted.ticks);
-        let change: Change = end.change(limits, claim.tokens, ticks.is_some());
+        let change = end.change(limits, claim.tokens, ticks.is_some());
         book.change(scope.key(), ticks.unwrap_or_default(), change);
     }
 }

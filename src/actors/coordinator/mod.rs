@@ -63,6 +63,7 @@ impl Actor for Coordinator {
 async fn talk(commons: Commons, counters: Counters, reread: Reread) {
     commons.begin();
     let mut looked_after = Instant::now();
+    let mut link = counters.watch();
     loop {
         if looked_after.elapsed() >= HEARTBEAT {
             looked_after = Instant::now();
@@ -70,7 +71,8 @@ async fn talk(commons: Commons, counters: Counters, reread: Reread) {
         }
         let answers = step(&commons, &counters, &reread).await;
         if !answers {
-            actix_rt::time::sleep(AGAIN).await;
+            // At the latest then, at once when the link says that something is different.
+            let _ = actix_rt::time::timeout(AGAIN, link.changed()).await;
         } else if !commons.has_news() {
             commons.wait(HEARTBEAT).await;
             commons.gather(GATHER).await;

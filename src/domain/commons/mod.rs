@@ -122,6 +122,7 @@ pub struct Batch {
     pub claims: Vec<Claim>,
 }
 
+#[cfg(test)]
 impl Batch {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
