@@ -6,7 +6,7 @@
 -- src/domain/limits/mod.rs describes them. The time is this server's alone, so replicas need not agree on one.
 --
 -- KEYS  1 who is alive; then windows, slots and accounts, in this order
--- ARGV  replica, number of the departed, of windows, of slots, of accounts, of returns, of claims; then
+-- ARGV  replica, number of the call, of the departed, of windows, of slots, of accounts, of returns, of claims; then
 --       each replica that has departed: all its rows are stored, it holds nothing
 --       for each slot:    held by this replica
 --       for each account: period's beginning, generation, stored, unstored, held, 1 to replace what is known;
@@ -17,7 +17,9 @@
 --                         n, n x (window, requests, tokens, tokens of a day); -1: no such limit
 --                         n, n x (slot, limit)
 --                         n, n x (account, maximum)
--- Reply, all integers: 1 if this replica was not known here, 2 if it was taken for dead; replicas alive;
+-- Reply, all integers: 3 and nothing else if a later call of this replica came before this one, which then does nothing;
+--       else 2 if this replica was unknown or taken for dead, 0 if not; when these counters began, microseconds; replicas
+--       alive;
 --       for each window: its minute tick, its day tick
 --       for each account: period's beginning, generation, stored, what all replicas hold or have not stored
 --       for each claim: 0, per window (requests, tokens, tokens of the day), per slot (used)
@@ -39,24 +41,36 @@ local function word() at = at + 1; return ARGV[at] end
 local function number() at = at + 1; return tonumber(ARGV[at]) end
 local function text(n) return string.format('%.0f', n) end
 
-local me = word()
+local me, call = word(), number()
 local n_departed, n_windows, n_slots, n_accounts, n_returns, n_claims =
   number(), number(), number(), number(), number(), number()
 
 local clock = redis.call('TIME')
+local born = clock[1] * 1000000 + clock[2]
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 -- Who is alive -------------------------------------------------------------------------------------------------
 
+-- Of each replica: when it was heard, and the number of its last call.
+-- Under '@' stands when the counters began: whoever knows another moment knows that they were wiped.
 local seen, alive = {}, 0
 do
   local known = redis.call('HGETALL', KEYS[1])
-  for i = 1, #known, 2 do seen[known[i]] = tonumber(known[i + 1]) end
+  for i = 1, #known, 2 do
+    if known[i] == '@' then
+      born = tonumber(known[i + 1])
+    else
+      local last, before = known[i + 1]:match('^(%d+) (%d+)$')
+      if known[i] == me and tonumber(before) >= call then return { 3 } end
+      seen[known[i]] = tonumber(last)
+    end
+  end
+  if #known == 0 then redis.call('HSET', KEYS[1], '@', text(born)) end
 end
 -- What a silent replica held others have deleted: it has to say it again.
-local standing = seen[me] == nil and 1 or now - seen[me] > ALIVE and 2 or 0
+local standing = (seen[me] == nil or now - seen[me] > ALIVE) and 2 or 0
 seen[me] = now
-redis.call('HSET', KEYS[1], me, text(now))
+redis.call('HSET', KEYS[1], me, text(now) .. ' ' .. text(call))
 for _ = 1, n_departed do
   local replica = word()
   redis.call('HDEL', KEYS[1], replica)
@@ -102,12 +116,14 @@ local function advance(self)
   for tick = self.oldest, math.min(last, self.newest) do
     for i = 1, #self.names do n = n + 1; fields[n] = self.names[i] .. text(tick) end
   end
+  -- Where all of it has left nothing needs to be subtracted.
+  local everything = self.newest <= last
   local from = 1
   while from <= n do
     local to = math.min(from + 999, n)
     local part = { unpack(fields, from, to) }
-    local values = redis.call('HMGET', self.key, unpack(part))
-    for k = 1, #part do
+    local values = everything and {} or redis.call('HMGET', self.key, unpack(part))
+    for k = 1, #values do
       local value = tonumber(values[k])
       if value then
         local i = (from + k - 2) % #self.names + 1
@@ -116,6 +132,9 @@ local function advance(self)
     end
     redis.call('HDEL', self.key, unpack(part))
     from = to + 1
+  end
+  if everything then
+    for i = 1, #self.names do self.sums[i] = 0 end
   end
   self.oldest = last + 1
   self.changed = true
@@ -381,6 +400,7 @@ end
 -- Written back -------------------------------------------------------------------------------------------------
 
 say(standing)
+say(born)
 say(alive)
 for _, window in ipairs(windows) do
   local fields = {}

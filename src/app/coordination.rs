@@ -19,8 +19,9 @@ use crate::telemetry::{Metrics, names};
 /// What the seed of scopes' names is made of besides the master key.
 const SEED: &[u8] = b"stagedoor: names of common counters";
 
-/// How long a start waits for Redis.
-const FIRST_ANSWER: Duration = Duration::from_secs(1);
+/// How long a start waits for a Redis that takes connections. Before the first answer a replica knows of no others, and
+/// would count as if it were alone.
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(5);
 /// How long the last word may take.

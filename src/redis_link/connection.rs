@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -16,8 +17,11 @@ use super::{LinkError, Script, driver};
 use crate::config::model::RedisSettings;
 use crate::telemetry::Metrics;
 
-/// How long a call waits when nothing else is said; silence of this length is trouble.
+/// How long a call waits when nothing else is said. Silence of this length is reason for doubt.
 pub const PATIENCE: Duration = Duration::from_millis(50);
+/// Silence of this length is trouble. It is much longer than [`PATIENCE`]: where all processors are busy, a server that
+/// is well does not answer for a while, and a replica that then leaves it for lost counts by itself beside the others.
+pub const VERDICT: Duration = Duration::from_secs(1);
 
 /// A timer that rings so much later than it should rang in a process that did not run.
 const LATE: Duration = Duration::from_millis(10);
@@ -76,6 +80,9 @@ pub(super) struct Session {
     connection: Connection,
     since: Instant,
     lost: watch::Sender<bool>,
+    /// Somebody has waited in vain: nobody else waits until it has answered.
+    doubted: AtomicBool,
+    doubts: Notify,
 }
 
 /// A connection of either kind.
@@ -113,7 +120,8 @@ impl Link {
     }
 
     /// The same link for calls that may take longer, or must be over sooner. Less than [`PATIENCE`] is the caller's
-    /// haste: a call that fails for it says nothing about Redis.
+    /// haste: a call that fails for it says nothing about Redis. [`VERDICT`] and more is waited for even where others
+    /// have begun to doubt, and then ends the connection.
     pub fn patient(&self, patience: Duration) -> Self {
         Link { owner: Arc::clone(&self.owner), patience }
     }
@@ -182,6 +190,10 @@ impl Link {
         F: Future<Output = Result<Value, LinkError>>,
     {
         let Some(session) = self.shared().session.load_full() else { return Err(LinkError::Down) };
+        let patient = self.patience >= VERDICT;
+        if !patient && session.is_doubted() {
+            return Err(LinkError::Late);
+        }
         let mut lost = session.lost.subscribe();
         let outcome = tokio::select! {
             biased;
@@ -190,11 +202,12 @@ impl Link {
             _ = lost.wait_for(|lost| *lost) => Err(LinkError::Down),
             () = silence(self.patience) => Err(LinkError::Late),
         };
-        if let Err(error) = &outcome {
-            let haste = *error == LinkError::Late && self.patience < PATIENCE;
-            if error.is_trouble() && !haste {
-                self.shared().give_up(&session, error);
-            }
+        match &outcome {
+            Err(LinkError::Late) if self.patience < PATIENCE => {}
+            Err(LinkError::Late) if !patient => session.doubt(),
+            Err(error) if error.is_trouble() => self.shared().give_up(&session, error),
+            Err(LinkError::Down) => {}
+            Ok(_) | Err(_) => session.trust(),
         }
         outcome
     }
@@ -202,7 +215,7 @@ impl Link {
 
 /// Waits for so long while this process runs. A timer that rings much too late says that the process had no processor
 /// for a while, which is no trouble of Redis'; then it waits again, a few times.
-async fn silence(patience: Duration) {
+pub async fn silence(patience: Duration) {
     for _ in 0..MOST_WAITS {
         let began = Instant::now();
         tokio::time::sleep(patience).await;
@@ -235,7 +248,14 @@ impl Shared {
     /// Opens the link for calls over a connection that works.
     pub fn take_up(&self, number: u64, connection: Connection) -> Arc<Session> {
         let lost = watch::Sender::new(false);
-        let session = Arc::new(Session { number, connection, since: Instant::now(), lost });
+        let session = Arc::new(Session {
+            number,
+            connection,
+            since: Instant::now(),
+            lost,
+            doubted: AtomicBool::new(false),
+            doubts: Notify::new(),
+        });
         self.session.store(Some(Arc::clone(&session)));
         self.meters.show(true);
         self.state.send_replace(State::Up(number));
@@ -270,6 +290,29 @@ impl Session {
     pub async fn is_lost(&self) {
         // The sender lives as long as the session: there is no other end of this wait.
         let _ = self.lost.subscribe().wait_for(|lost| *lost).await;
+    }
+
+    /// Somebody has waited for an answer in vain: the driver is to find out.
+    fn doubt(&self) {
+        if !self.doubted.swap(true, Ordering::Relaxed) {
+            self.doubts.notify_one();
+        }
+    }
+
+    /// It has answered.
+    pub fn trust(&self) {
+        if self.is_doubted() {
+            self.doubted.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn is_doubted(&self) -> bool {
+        self.doubted.load(Ordering::Relaxed)
+    }
+
+    /// Waits until somebody doubts.
+    pub async fn is_in_doubt(&self) {
+        self.doubts.notified().await;
     }
 
     /// Its connection.

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use redis::Value;
 use tokio::sync::watch;
 
-use super::connection::PATIENCE;
+use super::connection::VERDICT;
 use super::reserve::{Call, SCRIPT};
 use super::{Link, LinkError, Script, State};
 use crate::domain::commons::{Batch, Reply};
 
-/// How much longer a call may take for each claim that it carries: a burst is work, not trouble.
-const EACH_CLAIM: Duration = Duration::from_micros(500);
+/// How the script keeps its counters. Replicas that keep them in another way count elsewhere, instead of spoiling them.
+const LAYOUT: u32 = 2;
 
 /// Nobody has answered, or nothing that could be understood. The batch was counted or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ struct Inner {
 impl Counters {
     /// The counters behind a link; `replica` names this process and no other.
     pub fn new(link: Link, replica: &str) -> Self {
-        let (replica, prefix) = (replica.to_string(), format!("{}counters", link.prefix()));
+        let (replica, prefix) = (replica.to_string(), format!("{}counters.{LAYOUT}", link.prefix()));
         let script = Script::new(SCRIPT);
         Counters(Arc::new(Inner { link, script, replica, prefix, refused: AtomicBool::new(false) }))
     }
@@ -54,10 +53,11 @@ impl Counters {
         let call = Call::of(batch, &inner.replica, &inner.prefix);
         let keys: Vec<&[u8]> = call.keys.iter().map(Vec::as_slice).collect();
         let arguments: Vec<&[u8]> = call.arguments.iter().map(Vec::as_slice).collect();
-        let claims = u32::try_from(batch.claims.len()).unwrap_or(u32::MAX);
-        let link = inner.link.patient(PATIENCE.saturating_add(EACH_CLAIM.saturating_mul(claims)));
-        let answer = link.script(&inner.script, &keys, &arguments).await;
+        // Who waits for it decides for himself how long; an answer that comes late still counts.
+        let answer = inner.link.patient(VERDICT).script(&inner.script, &keys, &arguments).await;
         let reply = match answer {
+            // It was sent twice, or went astray for a while: what came after it counts.
+            Ok(value) if is_overtaken(&value) => return Err(Lost),
             Ok(value) => read(&call, value),
             // The link itself has said so in the log.
             Err(error @ (LinkError::Down | LinkError::Late | LinkError::Broken(_))) => {
@@ -84,6 +84,10 @@ impl Counters {
             }
         }
     }
+}
+
+fn is_overtaken(value: &Value) -> bool {
+    matches!(value, Value::Array(values) if values.as_slice() == [Value::Int(3)])
 }
 
 fn read(call: &Call, value: Value) -> Result<Reply, String> {

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::LinkError;
-use super::connection::{Connection, Session, Shared};
+use super::connection::{Connection, Session, Shared, VERDICT, silence};
 
 /// How often it is tried to come back.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// How often a connection that nobody complains of is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How long a look may take: longer than a call's patience, so that a busy machine is not taken for a dead Redis.
-const LOOK_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Starts the thread; it ends when the link is closed.
 pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<()> {
@@ -73,16 +71,27 @@ async fn probe(shared: &Shared, connection: &mut Connection) -> Result<(), LinkE
         connection.send(&write).await?;
         Ok(())
     };
-    tokio::time::timeout(LOOK_PATIENCE, look).await.unwrap_or(Err(LinkError::Late))
+    tokio::select! {
+        biased;
+        answer = look => answer,
+        () = silence(VERDICT) => Err(LinkError::Late),
+    }
 }
 
-/// Looks now and then, so that trouble is known before a request meets it. Ends when it has given the session up.
+/// Looks now and then, and where somebody doubts, so that trouble is known before a request meets it. Ends when it has
+/// given the session up.
 async fn look_after(shared: &Shared, session: &Arc<Session>) {
     loop {
-        tokio::time::sleep(LOOK_EVERY).await;
-        if let Err(cause) = probe(shared, &mut session.connection()).await {
-            shared.give_up(session, &cause);
-            return;
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = session.is_in_doubt() => {}
+        }
+        match probe(shared, &mut session.connection()).await {
+            Ok(()) => session.trust(),
+            Err(cause) => {
+                shared.give_up(session, &cause);
+                return;
+            }
         }
     }
 }

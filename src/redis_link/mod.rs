@@ -1,9 +1,9 @@
 //! The Redis (or Valkey) that replicas share: one connection for everything, which never makes a request wait.
 //!
-//! A [`Link`] is open or closed for calls. The first call that gets no answer in time, and the first connection that
-//! breaks, turn it off: from then on calls fail at once, while a thread of its own makes a new connection and tries it
-//! every quarter of a second ([`driver`]). Listeners are told of each change, so that they can make good what they
-//! have missed.
+//! A [`Link`] is open or closed for calls. The first call that gets no answer in its time brings it in doubt: then
+//! nobody waits any more, until an answer comes. A second of silence, or a connection that breaks, turns it off: from then
+//! on calls fail at once, while a thread of its own makes a new connection and tries it every quarter of a second
+//! ([`driver`]). Listeners are told of each change, so that they can make good what they have missed.
 
 pub mod connection;
 mod counters;
@@ -18,7 +18,7 @@ mod subscription;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Link, State};
+pub use connection::{Link, PATIENCE, State, silence};
 pub use counters::{Counters, Lost};
 pub use fault::LinkError;
 pub use redis::{Cmd, Value, cmd};

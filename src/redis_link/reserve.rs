@@ -62,6 +62,7 @@ impl Call {
             );
         }
         let mut words = Words(vec![replica.as_bytes().to_vec()]);
+        words.number(batch.number);
         let counts = [
             batch.departed.len(),
             windows.order.len(),
@@ -107,8 +108,8 @@ impl Call {
     /// When they are none that the script would give.
     pub fn read(&self, numbers: &[i64]) -> Result<Reply, Unreadable> {
         let mut left = Numbers(numbers.iter());
-        let standing = left.next()?;
-        let (is_new, was_silent) = (standing == 1, standing == 2);
+        let was_silent = left.next()? == 2;
+        let born = left.amount()?;
         let replicas = left.amount()?;
         let mut ticks = Vec::with_capacity(self.windows);
         for _ in 0..self.windows {
@@ -125,7 +126,7 @@ impl Call {
             .iter()
             .map(|shape| left.answer(shape, &ticks, &accounts))
             .collect::<Result<_, _>>()?;
-        Ok(Reply { is_new, was_silent, replicas, accounts, answers })
+        Ok(Reply { born, was_silent, replicas, accounts, answers })
     }
 }
 

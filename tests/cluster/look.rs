@@ -52,7 +52,7 @@ impl Counters {
     }
 
     fn hashes(&mut self, kind: &str) -> Vec<HashMap<String, String>> {
-        let keys: Vec<String> = self.0.keys(format!("*counters}}:{kind}:*")).unwrap();
+        let keys: Vec<String> = self.0.keys(format!("*counters.*}}:{kind}:*")).unwrap();
         keys.iter().map(|key| self.0.hgetall(key).unwrap()).collect()
     }
 }

@@ -27,7 +27,7 @@ fn costs(amount: i64) -> Claim {
     let id = Arc::new(AccountId::new(AccountKind::Key, "k"));
     let payer = Payer { scope: scope(), id, max: Nanos::new(100) };
     let cost = Cost::AtMost(Nanos::new(amount));
-    Claim { tokens: 1, rates: smallvec![], cost, payers: smallvec![payer], looks: false }
+    Claim { tokens: 1, rates: smallvec![], cost, payers: smallvec![payer], looks: false, strict: false }
 }
 
 /// A claim of the only place.
@@ -39,6 +39,7 @@ fn place() -> Claim {
         cost: Cost::Free,
         payers: smallvec![],
         looks: false,
+        strict: false,
     }
 }
 
@@ -51,7 +52,7 @@ fn call(
     known: Option<Known>,
 ) -> (Reply, Vec<(u32, bool)>) {
     let (batch, waiters) = book.batch(|_| known);
-    let reply = redis.ask(now, id, &batch);
+    let reply = redis.ask(now, id, &batch).unwrap();
     let outcome = book.answered(batch, waiters, reply.clone());
     let granted = |answer: &Answer| matches!(answer, Answer::Granted(_));
     (reply, outcome.answered.iter().map(|(_, waiter, answer)| (*waiter, granted(answer))).collect())
@@ -128,4 +129,32 @@ fn a_batch_names_no_more_counters_than_can_be_looked_at_in_time() {
         statements += batch.accounts.len();
     }
     assert_eq!((claims, statements, book.has_news()), (200, 1_000, false));
+}
+
+#[test]
+fn a_call_that_went_astray_does_nothing_after_a_later_one() {
+    let (redis, mut one, mut other) = (Redis::new(), Book::default(), Book::default());
+    one.ask(place(), 0);
+    let (astray, waiters) = one.batch(|_| None);
+    one.lost(astray.clone(), waiters);
+    call(&redis, START, "one", &mut one, None);
+    assert_eq!(redis.ask(START + 10, "one", &astray), None);
+    other.ask(place(), 1);
+    assert_eq!(call(&redis, START + 20, "other", &mut other, None).1, [(1, true)]);
+}
+
+#[test]
+fn a_sum_that_was_set_by_hand_is_gone_on_from_after_everything_was_quiet() {
+    let (redis, mut one, mut other) = (Redis::new(), Book::default(), Book::default());
+    one.ask(costs(1), 0);
+    call(&redis, START, "one", &mut one, Some(spent(100)));
+    other.ask(costs(0), 0);
+    other.replace(scope().key());
+    call(&redis, START + 10, "other", &mut other, Some(spent(50)));
+    other.sweep(|_| Some(spent(50)));
+    // A row that it has stored since counts at once.
+    other.ask(costs(30), 1);
+    call(&redis, START + 20, "other", &mut other, Some(spent(80)));
+    one.ask(costs(30), 2);
+    assert_eq!(call(&redis, START + 30, "one", &mut one, Some(spent(50))).1, [(2, false)]);
 }

@@ -20,12 +20,11 @@ struct Replica {
     limiter: Arc<Limiter>,
     book: Book<()>,
     start: Instant,
-    met: bool,
 }
 
 impl Replica {
     fn new(id: &'static str, start: Instant) -> Self {
-        Replica { id, limiter: Limiter::new(start), book: Book::default(), start, met: false }
+        Replica { id, limiter: Limiter::new(start), book: Book::default(), start }
     }
 
     fn at(&self, ms: i64) -> Instant {
@@ -35,10 +34,9 @@ impl Replica {
     /// One call; the answer to the last claim of it.
     fn speak(&mut self, redis: &Redis, ms: i64) -> Option<Answer> {
         let (batch, waiters): (Batch, Vec<()>) = self.book.batch(|_| None);
-        let reply = redis.ask(BEGIN + ms, self.id, &batch);
-        let wiped = std::mem::replace(&mut self.met, true) && reply.is_new;
+        let reply = redis.ask(BEGIN + ms, self.id, &batch).unwrap();
         let outcome = self.book.answered(batch, waiters, reply);
-        if wiped {
+        if outcome.wiped {
             self.book.retell(self.limiter.past(self.at(ms)));
         }
         outcome.answered.into_iter().last().map(|(_, _, answer)| answer)
@@ -52,7 +50,8 @@ impl Replica {
         let now = self.at(ms);
         let Ok(ticket) = self.limiter.take(now, 10, &[Quota { scope: &scope, limits }]) else { return false };
         let rates = smallvec![(scope, limits)];
-        let claim = Claim { tokens: 10, rates, cost: Cost::Free, payers: smallvec![], looks: false };
+        let claim =
+            Claim { tokens: 10, rates, cost: Cost::Free, payers: smallvec![], looks: false, strict: false };
         self.book.ask(claim, ());
         let admitted = matches!(self.speak(redis, ms), Some(Answer::Granted(_)));
         if admitted {

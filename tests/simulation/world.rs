@@ -94,6 +94,8 @@ pub struct World {
     /// When requests were granted, and the tokens they held or used.
     granted: Vec<Vec<(i64, u64)>>,
     made: u64,
+    /// Calls that nobody waits for any more: when they arrive after all, whose they are.
+    astray: Vec<(i64, String, Batch)>,
 }
 
 fn limits() -> Limits {
@@ -145,6 +147,7 @@ impl World {
             open: BTreeMap::new(),
             granted: vec![Vec::new(); USERS],
             made: 0,
+            astray: Vec::new(),
         }
     }
 
@@ -186,6 +189,7 @@ impl World {
             cost: Cost::AtMost(Nanos::new(amount)),
             payers: smallvec![Payer { scope, id, max: Nanos::new(BUDGET) }],
             looks: false,
+            strict: false,
         }
     }
 
@@ -200,6 +204,12 @@ impl World {
 
     /// Everything whose time has come.
     fn turn(&mut self) {
+        let now = self.now;
+        for (_, id, batch) in self.astray.extract_if(.., |(at, ..)| *at <= now) {
+            if self.replicas.iter().any(|replica| replica.id == id) {
+                self.redis.ask(now, &id, &batch);
+            }
+        }
         for n in 0..REPLICAS {
             self.confirm(n);
             self.adopt(n);
@@ -250,7 +260,11 @@ impl World {
         // What a script decides it decides at the time of its own clock.
         flight.runs_at = self.now;
         if !flight.lost_there {
-            flight.reply = Some(self.redis.ask(self.now, id, &flight.batch));
+            flight.reply = self.redis.ask(self.now, id, &flight.batch);
+            assert!(flight.reply.is_some(), "it is the newest");
+        } else if self.rng.bool() {
+            // It is lost to whoever waits for it, and yet arrives.
+            self.astray.push((self.now + self.rng.i64(1..3_000), id.clone(), flight.batch.clone()));
         }
     }
 
@@ -356,8 +370,9 @@ impl World {
         }
         let (ids, rows) = self.replicas[n].orphans.take().unwrap();
         self.database.iter_mut().zip(rows).for_each(|(sum, row)| *sum += row);
-        let new = self.replicas[n].id.clone();
-        self.replicas[n] = Replica::new(new, &self.database, None);
+        let Replica { id, book, .. } = &mut self.replicas[n];
+        let (id, book) = (id.clone(), std::mem::take(book));
+        self.replicas[n] = Replica { book, ..Replica::new(id, &self.database, None) };
         self.replicas[n].gone = ids.clone();
         for (user, sum) in self.database.iter().enumerate() {
             self.replicas[n].book.inherited(self.users[user].0.key(), 1, Nanos::new(*sum));

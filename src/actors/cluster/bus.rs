@@ -13,8 +13,8 @@ const NEWS: &str = "news";
 /// The channel of how deployments are used.
 const USAGE: &str = "usage";
 
-/// How long telling may take. No request waits for it, so a busy moment is no reason to call Redis broken.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long telling may take. No request waits for it, so a busy moment is no reason to give it up.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The way to the others. Clones are the same.
 #[derive(Clone)]

@@ -8,6 +8,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::full::Full;
 use super::hold::Hold;
+use super::room::Room;
 use crate::base::clock::{self, unix_ms};
 use crate::domain::budget::{Budgets, Committed};
 use crate::domain::commons::{Answer, Batch, Book, Claim, Counted, End, Obstacle, Reply, Shortage, Sum};
@@ -18,7 +19,17 @@ use crate::domain::scope::ScopeId;
 /// An account that others have changed: whose, and the generation that the database's answer will be of.
 pub type Stale = (ScopeId, Arc<AccountId>, u64);
 
-type Waiter = oneshot::Sender<Told>;
+/// Who waits for an answer. Whoever was sent on before it came does not hear it.
+pub struct Waiter(Option<oneshot::Sender<Told>>);
+
+impl Waiter {
+    fn tell(&mut self, told: Told) -> Result<(), Told> {
+        match self.0.take() {
+            Some(waiter) => waiter.send(told),
+            None => Err(told),
+        }
+    }
+}
 
 /// What becomes of a claim.
 pub enum Told {
@@ -30,7 +41,7 @@ pub enum Told {
     Exceeded(Shortage),
     /// It only looked.
     Seen(Vec<Counted>, Vec<(usize, Sum)>),
-    /// Nobody answers: every replica is on its own.
+    /// Nobody answers, or not in time for a request that is far from its limits: this replica is on its own.
     Lost,
 }
 
@@ -40,15 +51,14 @@ pub struct Commons(Arc<Inner>);
 
 struct Inner {
     book: Mutex<Book<Waiter>>,
-    limiter: Arc<Limiter>,
-    budgets: Arc<Budgets>,
+    room: Room,
     wake: Notify,
     /// Wakes whoever waits for company.
     claimed: Notify,
     full: Full,
     answers: AtomicBool,
-    /// Whether the counters have ever known this replica.
-    met: AtomicBool,
+    /// The answer under way is late.
+    late: AtomicBool,
     replicas: AtomicU64,
 }
 
@@ -57,13 +67,12 @@ impl Commons {
     pub fn new(limiter: Arc<Limiter>, budgets: Arc<Budgets>) -> Self {
         Commons(Arc::new(Inner {
             book: Mutex::default(),
-            limiter,
-            budgets,
+            room: Room::new(limiter, budgets),
             wake: Notify::new(),
             claimed: Notify::new(),
             full: Full::default(),
             answers: AtomicBool::new(false),
-            met: AtomicBool::new(false),
+            late: AtomicBool::new(false),
             replicas: AtomicU64::new(1),
         }))
     }
@@ -93,9 +102,10 @@ impl Commons {
                 give_back(&mut book, &held, counted.as_deref(), End::Cancelled);
             }
             // Under the lock: whoever finds out that nobody answers sends all away who wait by then.
-            if !self.answers() {
+            if !self.answers() || (self.0.late.load(Ordering::Acquire) && self.is_ample(&claim)) {
                 return Told::Lost;
             }
+            let waiter = Waiter(Some(waiter));
             match first {
                 true => book.ask_first(claim, waiter),
                 false => book.ask(claim, waiter),
@@ -189,7 +199,7 @@ impl Commons {
         let mut book = self.book();
         book.grow_older();
         book.remind(false);
-        book.sweep(|key| self.0.budgets.known(key, now));
+        book.sweep(|key| self.0.room.budgets().known(key, now));
     }
 
     /// What to say next. While nobody answers it is nothing: what is lost on the way could not be given back.
@@ -198,26 +208,26 @@ impl Commons {
             return (Batch::default(), Vec::new());
         }
         let now = unix_ms();
-        self.book().batch(|key| self.0.budgets.known(key, now))
+        self.book().batch(|key| self.0.room.budgets().known(key, now))
     }
 
     pub(super) fn answered(&self, batch: Batch, waiters: Vec<Waiter>, reply: Reply) -> Vec<Stale> {
         self.0.replicas.store(reply.replicas, Ordering::Relaxed);
-        let wiped = self.0.met.swap(true, Ordering::Relaxed) && reply.is_new;
+        self.0.late.store(false, Ordering::Release);
         let mut book = self.book();
         if !self.0.answers.swap(true, Ordering::AcqRel) {
             // While nobody answered, others may have deleted what is held here.
             book.remind(true);
         }
         let outcome = book.answered(batch, waiters, reply);
-        if wiped {
-            book.retell(self.0.limiter.past(clock::now()));
+        if outcome.wiped {
+            book.retell(self.0.room.limiter().past(clock::now()));
         }
         drop(book);
-        if wiped {
+        if outcome.wiped {
             tracing::warn!("Redis has lost what it counted; this replica says again what it knows");
         }
-        for (claim, waiter, answer) in outcome.answered {
+        for (claim, mut waiter, answer) in outcome.answered {
             let told = match answer {
                 Answer::Granted(counted) => Told::Granted(Hold::new(self.clone(), claim, Some(counted))),
                 Answer::Limited(obstacles) => {
@@ -227,22 +237,41 @@ impl Commons {
                 Answer::Exceeded(shortage) => Told::Exceeded(shortage),
                 Answer::Seen(counted, sums) => Told::Seen(counted, sums),
             };
-            if let Err(Told::Granted(hold)) = waiter.send(told) {
-                // Whoever has asked does not wait any more, and has sent nothing to a provider.
+            if let Err(Told::Granted(hold)) = waiter.tell(told) {
+                // Whoever has asked does not wait any more, or went on by himself and has a hold of his own.
                 hold.cancel();
             }
         }
         outcome.stale
     }
 
+    /// The answer to a batch is late: requests that are far from their limits wait no more for it, those under way and
+    /// those that wait for the next.
+    pub(super) fn late(&self, batch: &Batch, waiters: &mut [Waiter]) {
+        self.0.late.store(true, Ordering::Release);
+        let under_way = batch.claims.iter().zip(waiters.iter_mut());
+        for (_, waiter) in under_way.filter(|(claim, _)| self.is_ample(claim)) {
+            let _ = waiter.tell(Told::Lost);
+        }
+        let dismissed = self.book().dismiss(|claim| self.is_ample(claim));
+        for mut waiter in dismissed {
+            let _ = waiter.tell(Told::Lost);
+        }
+    }
+
+    fn is_ample(&self, claim: &Claim) -> bool {
+        self.0.room.is_ample(claim, self.replicas())
+    }
+
     pub(super) fn lost(&self, batch: Batch, waiters: Vec<Waiter>) {
         self.0.answers.store(false, Ordering::Release);
+        self.0.late.store(false, Ordering::Release);
         let mut book = self.book();
         let mut all = book.lost(batch, waiters);
         all.extend(book.give_up());
         drop(book);
-        for waiter in all {
-            let _ = waiter.send(Told::Lost);
+        for mut waiter in all {
+            let _ = waiter.tell(Told::Lost);
         }
     }
 
@@ -263,14 +292,14 @@ fn give_back(book: &mut Book<Waiter>, claim: &Claim, counted: Option<&[Counted]>
 
 #[cfg(test)]
 mod tests {
-    use futures_util::future::join;
+    use futures_util::future::{join, join4};
     use smallvec::smallvec;
 
     use super::*;
     use crate::domain::budget::Cost;
     use crate::domain::commons::Ticks;
     use crate::domain::keys::reset::Calendar;
-    use crate::domain::limits::{Kind, Limits, Reset};
+    use crate::domain::limits::{Kind, Limits, Quota, Reset};
     use crate::domain::scope::ScopeKind;
 
     fn alone() -> Commons {
@@ -280,7 +309,7 @@ mod tests {
     fn claim() -> Claim {
         let limits = Limits { requests_per_minute: Some(5), parallel: Some(5), ..Limits::default() };
         let rates = smallvec![(ScopeId::new(ScopeKind::Key, "k"), limits)];
-        Claim { tokens: 1, rates, cost: Cost::Free, payers: smallvec![], looks: false }
+        Claim { tokens: 1, rates, cost: Cost::Free, payers: smallvec![], looks: false, strict: false }
     }
 
     fn granted() -> Vec<Answer> {
@@ -345,5 +374,43 @@ mod tests {
         assert_eq!(batch.slots.len(), 1);
         assert_eq!(batch.slots[0].1, 1);
         drop(kept);
+    }
+
+    #[actix_rt::test]
+    async fn who_is_far_from_a_limit_does_not_wait_for_a_late_answer_and_who_is_near_does() {
+        let limiter = Limiter::new(clock::now());
+        let commons = Commons::new(Arc::clone(&limiter), Budgets::new(Calendar::default()));
+        call(&commons, vec![]);
+        let of = |name, limit| {
+            let limits = Limits { requests_per_minute: Some(limit), ..Limits::default() };
+            Claim { rates: smallvec![(ScopeId::new(ScopeKind::Key, name), limits)], ..claim() }
+        };
+        let (far, near) = (of("far", 100), of("near", 4));
+        let strict = Claim { strict: true, ..far.clone() };
+        let taken: Vec<_> =
+            [&far, &near, &near, &near].into_iter().map(|claim| take(&limiter, claim)).collect();
+        let ask = |claim: &Claim| commons.claim(claim.clone());
+        let answers = granted().into_iter().cycle().take(3).collect();
+        let (went_on, waited, obeyed, ()) = join4(ask(&far), ask(&near), ask(&strict), async {
+            let (batch, mut waiters) = commons.batch();
+            commons.late(&batch, &mut waiters);
+            let next = commons.claim(far.clone()).await;
+            assert!(matches!(next, Told::Lost), "the next does not even begin to wait");
+            commons.answered(batch, waiters, Reply { replicas: 1, answers, ..Reply::default() });
+        })
+        .await;
+        assert!(matches!(went_on, Told::Lost));
+        let (Told::Granted(held), Told::Granted(too)) = (waited, obeyed) else {
+            panic!("an answer that comes late is one");
+        };
+        // What was granted to whoever went on by himself is given back.
+        assert_eq!(call(&commons, vec![]).changes[0].2.requests, -1);
+        drop((held, too, taken));
+    }
+
+    fn take(limiter: &Arc<Limiter>, claim: &Claim) -> impl Sized {
+        let quotas: Vec<Quota<'_>> =
+            claim.rates.iter().map(|(scope, limits)| Quota { scope, limits: *limits }).collect();
+        limiter.take(clock::now(), 1, &quotas)
     }
 }

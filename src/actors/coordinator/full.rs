@@ -81,7 +81,7 @@ mod tests {
     fn claim(limit: u64) -> Claim {
         let limits = Limits { requests_per_minute: Some(limit), ..Limits::default() };
         let rates = smallvec![(ScopeId::new(ScopeKind::Key, "k"), limits)];
-        Claim { tokens: 1, rates, cost: Cost::Free, payers: smallvec![], looks: false }
+        Claim { tokens: 1, rates, cost: Cost::Free, payers: smallvec![], looks: false, strict: false }
     }
 
     fn obstacle(wait: u64) -> Obstacle {

@@ -2,7 +2,8 @@
 //!
 //! - owns: the conversation; at most one call is under way, and the next carries all that has gathered meanwhile
 //! - accepts: [`Flush`]; claims, and what is given back, wait in [`Commons`], which outlives it
-//! - tells: each claim its answer; the database's readers, which accounts others have changed
+//! - tells: each claim its answer, or after 50 ms that it is late, if it is far from its limits; the database's readers,
+//!   which accounts others have changed
 //! - never: waits for a request, holds more than one call
 //! - on panic: restarted; claims of the lost call are told that nobody answered, and what is held is said again
 //! - on shutdown: says a last time what is held: nothing
@@ -10,7 +11,9 @@
 mod commons;
 mod full;
 mod hold;
+mod room;
 
+use commons::Waiter;
 pub use commons::{Commons, Stale, Told};
 pub use hold::Hold;
 
@@ -20,7 +23,8 @@ use std::time::{Duration, Instant};
 use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
 
 use super::keeper::DeathNotice;
-use crate::redis_link::Counters;
+use crate::domain::commons::{Batch, Reply};
+use crate::redis_link::{Counters, Lost, PATIENCE, silence};
 
 /// How often it says that this replica is alive.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -82,8 +86,8 @@ async fn talk(commons: Commons, counters: Counters, reread: Reread) {
 
 /// One call; says whether it was answered.
 async fn step(commons: &Commons, counters: &Counters, reread: &Reread) -> bool {
-    let (batch, waiters) = commons.batch();
-    match counters.ask(&batch).await {
+    let (batch, mut waiters) = commons.batch();
+    match ask(commons, counters, &batch, &mut waiters).await {
         Ok(reply) => {
             let stale = commons.answered(batch, waiters, reply);
             if !stale.is_empty() {
@@ -97,6 +101,24 @@ async fn step(commons: &Commons, counters: &Counters, reread: &Reread) -> bool {
             false
         }
     }
+}
+
+/// Asks, and sends on whoever does not need to wait when the answer is late.
+async fn ask(
+    commons: &Commons,
+    counters: &Counters,
+    batch: &Batch,
+    waiters: &mut [Waiter],
+) -> Result<Reply, Lost> {
+    let asked = counters.ask(batch);
+    tokio::pin!(asked);
+    tokio::select! {
+        biased;
+        answer = &mut asked => return answer,
+        () = silence(PATIENCE) => {}
+    }
+    commons.late(batch, waiters);
+    asked.await
 }
 
 /// Says what there is to say, and then no more.

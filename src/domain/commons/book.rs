@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::again::Again;
+use super::unasked::Unasked;
 use super::{Answer, Batch, Change, Claim, Reply, Statement, Sum, Ticks};
 use crate::domain::budget::{Known, Nanos, UnixMs};
 use crate::domain::ledger::AccountId;
@@ -20,14 +21,12 @@ const MOST_NEWS: usize = 256;
 /// Windows that have something to get back. More wait only while nobody answers, and their ticks are over soon.
 const MOST_CHANGES: usize = 100_000;
 
-/// What was counted while nobody could be asked is kept by its age: a slice is so many calls of
-/// [`Book::grow_older`] long.
-const SLICE: u64 = 10;
-/// And so many slices are a minute.
-const SLICES: usize = 6;
-
 /// One replica's book. `W` is what an answer is given to.
 pub struct Book<W> {
+    /// Batches that were made.
+    number: u64,
+    /// When the counters began, as of the last answer.
+    born: Option<u64>,
     waiting: VecDeque<(Claim, W)>,
     slots: HashMap<u128, u64>,
     accounts: HashMap<u128, Account>,
@@ -36,10 +35,8 @@ pub struct Book<W> {
     past: Vec<Past>,
     /// What of it the wiped counters know already.
     again: Again,
-    /// What goes on without having been asked about, the newest slice first.
-    unasked: VecDeque<HashMap<u128, Change>>,
-    /// Calls of [`Book::grow_older`].
-    age: u64,
+    /// What went on without having been asked about.
+    unasked: Unasked,
     /// Slots and accounts that the counters should hear of.
     news: Vec<News>,
     told: HashSet<News>,
@@ -74,19 +71,22 @@ pub struct Outcome<W> {
     pub answered: Vec<(Claim, W, Answer)>,
     /// Accounts of which the database has to be asked again, and the generation that the answer is of.
     pub stale: Vec<(ScopeId, Arc<AccountId>, u64)>,
+    /// The counters have lost what they knew ([`Book::retell`]).
+    pub wiped: bool,
 }
 
 impl<W> Default for Book<W> {
     fn default() -> Self {
         Book {
+            number: 0,
+            born: None,
             waiting: VecDeque::new(),
             slots: HashMap::new(),
             accounts: HashMap::new(),
             changes: HashMap::new(),
             past: Vec::new(),
             again: Again::default(),
-            unasked: VecDeque::from([HashMap::new()]),
-            age: 0,
+            unasked: Unasked::default(),
             news: Vec::new(),
             told: HashSet::new(),
             departed: Vec::new(),
@@ -119,7 +119,7 @@ impl<W> Book<W> {
         self.is_waited_for()
             || !self.news.is_empty()
             || !self.changes.is_empty()
-            || self.unasked.iter().any(|slice| !slice.is_empty())
+            || !self.unasked.is_empty()
             || !self.past.is_empty()
             || !self.departed.is_empty()
             || !self.inherited.is_empty()
@@ -167,25 +167,16 @@ impl<W> Book<W> {
         if change == Change::default() {
             return;
         }
-        match self.unasked.front_mut().filter(|_| ticks == Ticks::default()) {
-            Some(slice) => add(slice, key, change),
-            None => add(&mut self.changes, (key, ticks), change),
+        match ticks == Ticks::default() {
+            true => self.unasked.add(key, change),
+            false => add(&mut self.changes, (key, ticks), change),
         }
     }
 
-    /// To be called once a second. What was counted more than a minute ago, while nobody could be asked, is in no
-    /// minute's window any more.
+    /// To be called once a second.
     pub fn grow_older(&mut self) {
-        self.age += 1;
-        if !self.age.is_multiple_of(SLICE) || self.unasked.iter().all(HashMap::is_empty) {
-            return;
-        }
-        self.unasked.push_front(HashMap::new());
-        let old = if self.unasked.len() > SLICES { self.unasked.pop_back() } else { None };
-        for (key, Change { day_tokens, .. }) in
-            old.into_iter().flatten().filter(|(_, old)| old.day_tokens != 0)
-        {
-            add(&mut self.changes, (key, Ticks::default()), Change { day_tokens, ..Change::default() });
+        for (key, change) in self.unasked.grow_older() {
+            add(&mut self.changes, (key, Ticks::default()), change);
         }
     }
 
@@ -265,10 +256,9 @@ impl<W> Book<W> {
         slots.iter().filter(|(_, held)| *held == 0).for_each(|(key, _)| {
             self.slots.remove(key);
         });
-        for (key, change) in self.unasked.iter_mut().flat_map(HashMap::drain) {
+        for (key, change) in self.unasked.take() {
             add(&mut self.changes, (key, Ticks::default()), change);
         }
-        self.unasked.truncate(1);
         let some: Vec<(u128, Ticks)> = self.changes.keys().take(MOST_NEWS).copied().collect();
         let taken = some.into_iter().filter_map(|key| Some((key, self.changes.remove(&key)?)));
         let changes = taken.map(|((key, ticks), change)| (key, ticks, change)).collect();
@@ -276,15 +266,18 @@ impl<W> Book<W> {
         let all_told = self.inherited.is_empty();
         let departed = if all_told { std::mem::take(&mut self.departed) } else { Vec::new() };
         let past = self.past.split_off(self.past.len().saturating_sub(MOST_NEWS));
-        (Batch { departed, slots, accounts, changes, past, claims }, waiters)
+        self.number += 1;
+        (Batch { number: self.number, departed, slots, accounts, changes, past, claims }, waiters)
     }
 
     /// What the counters have answered to a batch.
     pub fn answered(&mut self, batch: Batch, waiters: Vec<W>, reply: Reply) -> Outcome<W> {
-        if reply.is_new || reply.was_silent {
+        let before = self.born.replace(reply.born);
+        let is_new = before != Some(reply.born);
+        if is_new || reply.was_silent {
             self.remind(true);
         }
-        if reply.is_new {
+        if is_new {
             self.again = Again::default();
             batch.changes.iter().for_each(|(key, _, change)| self.again.change(*key, change));
         }
@@ -297,13 +290,13 @@ impl<W> Book<W> {
         for ((claim, waiter), answer) in batch.claims.into_iter().zip(waiters).zip(reply.answers) {
             if matches!(answer, Answer::Granted(_)) {
                 self.hold(&claim);
-                if reply.is_new {
+                if is_new {
                     self.again.claim(&claim);
                 }
             }
             answered.push((claim, waiter, answer));
         }
-        Outcome { answered, stale }
+        Outcome { answered, stale, wiped: is_new && before.is_some() }
     }
 
     /// Tells again what this replica has counted by itself, after counters that had known it did not know it any more.
@@ -312,7 +305,7 @@ impl<W> Book<W> {
         let mut again = std::mem::take(&mut self.again);
         self.waiting.iter().for_each(|(claim, _)| again.claim(claim));
         self.changes.clear();
-        self.unasked.iter_mut().for_each(HashMap::clear);
+        self.unasked = Unasked::default();
         self.past = again.leave_out(past);
     }
 
@@ -345,15 +338,26 @@ impl<W> Book<W> {
         waiters
     }
 
+    /// Those who wait, were not asked for yet, and for whom this holds.
+    pub fn dismiss(&mut self, goes: impl Fn(&Claim) -> bool) -> Vec<W> {
+        let (go, stay): (VecDeque<_>, VecDeque<_>) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|(claim, _)| goes(claim));
+        self.waiting = stay;
+        go.into_iter().map(|(_, waiter)| waiter).collect()
+    }
+
     /// All who wait, where nobody can be asked.
     pub fn give_up(&mut self) -> Vec<W> {
         self.waiting.drain(..).map(|(_, waiter)| waiter).collect()
     }
 
-    /// Forgets accounts that nothing is held of and nothing is on its way for.
+    /// Forgets accounts that nothing is held of and nothing is on its way for; but not which sum that was set by hand
+    /// one goes on from, because what is said of an older one raises nothing.
     pub fn sweep(&mut self, known: impl Fn(u128) -> Option<Known>) {
         self.accounts.retain(|key, account| {
-            !account.held.is_zero() || known(*key).is_some_and(|known| !known.unstored.is_zero())
+            account.generation > 0
+                || !account.held.is_zero()
+                || known(*key).is_some_and(|known| !known.unstored.is_zero())
         });
     }
 
@@ -410,14 +414,10 @@ fn inheritance(key: u128, admitted_at: UnixMs, stored: Nanos) -> Statement {
 }
 
 /// Adds to what windows count or get back.
-fn add<K: Eq + std::hash::Hash>(changes: &mut HashMap<K, Change>, key: K, change: Change) {
-    if changes.len() >= MOST_CHANGES && !changes.contains_key(&key) {
-        return;
+fn add(changes: &mut HashMap<(u128, Ticks), Change>, key: (u128, Ticks), change: Change) {
+    if changes.len() < MOST_CHANGES || changes.contains_key(&key) {
+        changes.entry(key).or_default().add(change);
     }
-    let sum = changes.entry(key).or_default();
-    sum.requests += change.requests;
-    sum.tokens = sum.tokens.saturating_add(change.tokens);
-    sum.day_tokens = sum.day_tokens.saturating_add(change.day_tokens);
 }
 
 fn news_of(claim: &Claim) -> impl Iterator<Item = News> {

@@ -13,6 +13,7 @@
 mod again;
 mod book;
 mod end;
+mod unasked;
 
 pub use book::{Book, Outcome};
 pub use end::End;
@@ -39,6 +40,8 @@ pub struct Claim {
     pub payers: SmallVec<[Payer; 2]>,
     /// It only looks, and takes nothing.
     pub looks: bool,
+    /// It must not go on without an answer, however far from its limits it is.
+    pub strict: bool,
 }
 
 impl Claim {
@@ -84,6 +87,14 @@ pub struct Change {
     pub day_tokens: i64,
 }
 
+impl Change {
+    fn add(&mut self, other: Change) {
+        self.requests += other.requests;
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.day_tokens = self.day_tokens.saturating_add(other.day_tokens);
+    }
+}
+
 /// What a replica says of an account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Statement {
@@ -108,6 +119,8 @@ pub struct Statement {
 /// What one call carries.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
+    /// Grows with each batch of a replica, from 1: one that comes after a later one is left aside.
+    pub number: u64,
     /// Replicas that are gone and whose rows are all stored: they hold nothing.
     pub departed: Vec<String>,
     /// Parallel requests of this replica, by scope.
@@ -126,7 +139,7 @@ pub struct Batch {
 impl Batch {
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
-        let Batch { departed, slots, accounts, changes, past, claims } = self;
+        let Batch { number: _, departed, slots, accounts, changes, past, claims } = self;
         departed.is_empty()
             && slots.is_empty()
             && accounts.is_empty()
@@ -139,9 +152,9 @@ impl Batch {
 /// What the counters answer to a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// This replica was unknown: the counters are new, or have been wiped.
-    pub is_new: bool,
-    /// It was silent for so long that others have deleted what it holds.
+    /// When the counters began, by their own clock. Another moment than before says that they were wiped meanwhile.
+    pub born: u64,
+    /// This replica was unknown, or silent for so long that others have deleted what it holds.
     pub was_silent: bool,
     /// Replicas that are alive, this one included.
     pub replicas: u64,

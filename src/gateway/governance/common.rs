@@ -27,7 +27,8 @@ pub(super) fn claim<'a>(
     tokens: u64,
     cost: Cost,
 ) -> Claim {
-    let mut claim = Claim { tokens, rates: SmallVec::new(), cost, payers: SmallVec::new(), looks: false };
+    let mut claim =
+        Claim { tokens, rates: SmallVec::new(), cost, payers: SmallVec::new(), looks: false, strict: false };
     for (scope, limits) in rates.filter(|(_, limits)| !limits.is_empty()) {
         if !claim.rates.iter().any(|(known, _)| known == scope) {
             claim.rates.push((scope.clone(), limits));
@@ -61,6 +62,7 @@ impl Governance {
             held.into_iter().for_each(Hold::cancel);
             return Ok(());
         };
+        let claim = Claim { strict: self.rules.refuses_alone, ..claim };
         let hold = loop {
             let told = match held.take() {
                 Some(held) => commons.exchange(held, claim.clone()).await,

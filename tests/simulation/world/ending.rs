@@ -67,7 +67,7 @@ impl World {
         let (batch, waiters) = replica
             .book
             .batch(|key| users.iter().position(|(scope, _)| scope.key() == key).map(|user| known[user]));
-        let reply = self.redis.ask(self.now, &replica.id, &batch);
+        let reply = self.redis.ask(self.now, &replica.id, &batch).unwrap();
         let outcome = replica.book.answered(batch, waiters, reply);
         outcome.answered.into_iter().last().unwrap().2
     }
