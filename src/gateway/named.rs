@@ -238,6 +238,6 @@ mod tests {
         for n in 0..20 {
             assert_eq!(maxima(&named, Some(&format!("e{n}")), &["t".into()]).await, [None, None]);
         }
-        assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+        assert!(start.elapsed() < 10 * PATIENCE, "{:?}", start.elapsed());
     }
 }

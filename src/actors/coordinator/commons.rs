@@ -205,7 +205,7 @@ impl Commons {
     /// What to say next. While nobody answers it is nothing: what is lost on the way could not be given back.
     pub(super) fn batch(&self) -> (Batch, Vec<Waiter>) {
         if !self.answers() {
-            return (Batch::default(), Vec::new());
+            return (self.book().greeting(), Vec::new());
         }
         let now = unix_ms();
         self.book().batch(|key| self.0.room.budgets().known(key, now))
@@ -362,9 +362,12 @@ mod tests {
         commons.lost(Batch::default(), vec![]);
         hold.cancel();
         assert!(matches!(commons.claim(claim()).await, Told::Lost));
+        let mut number = 0;
         for _ in 0..3 {
             let (batch, waiters) = commons.batch();
             assert!(batch.is_empty());
+            assert!(batch.number > number, "one that is not newer would be left aside");
+            number = batch.number;
             commons.lost(batch, waiters);
         }
         assert!(call(&commons, vec![]).is_empty());

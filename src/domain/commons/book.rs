@@ -231,6 +231,12 @@ impl<W> Book<W> {
         round.into_iter().for_each(|news| self.tell(news));
     }
 
+    /// A batch that says nothing, to find out whether anybody answers.
+    pub fn greeting(&mut self) -> Batch {
+        self.number += 1;
+        Batch { number: self.number, ..Batch::default() }
+    }
+
     /// The next batch, and who waits for its claims. `known` says what this process knows of an account.
     pub fn batch(&mut self, known: impl Fn(u128) -> Option<Known>) -> (Batch, Vec<W>) {
         let (claims, waiters): (Vec<Claim>, Vec<W>) = self.waiting.drain(..self.next_claims()).unzip();

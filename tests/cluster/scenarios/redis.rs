@@ -18,8 +18,6 @@ const EVERY: Duration = Duration::from_millis(8);
 const CALM: Duration = Duration::from_secs(3);
 /// What trouble may add.
 const ADDED: Duration = Duration::from_millis(50);
-/// And what a machine that does other things, too, may add to that before a test fails.
-const NOISE: Duration = Duration::from_millis(150);
 const DOWN: &str = "Redis cannot be used";
 const BACK: &str = "Redis can be used again";
 
@@ -38,13 +36,8 @@ fn ms(time: Duration) -> String {
 /// Notes how much later the slowest of a hundred requests were than before the fault.
 fn added(report: &Report, what: &str, before: Duration, during: Duration) {
     let added = during.saturating_sub(before);
-    report.note(
-        8,
-        &format!("  {what}: p99 {} before, {} then; added", ms(before), ms(during)),
-        ms(added),
-        "<= 50 ms, and noise",
-        added <= ADDED + NOISE,
-    );
+    let what = format!("  {what}: p99 {} before, {} then; added", ms(before), ms(during));
+    report.tell(8, &what, ms(added), "<= 50 ms", added <= ADDED);
 }
 
 fn nobody_hurt(report: &Report, what: &str, all: &[Done]) {
@@ -70,8 +63,15 @@ async fn gauges(stage: &Stage) -> f64 {
     up
 }
 
-fn each(counts: &[usize]) -> String {
-    format!("{counts:?}")
+/// Every change of state stands in the log once: as many lines say that it is back as said that it is gone. More than one
+/// of them, and `before` for all replicas together, means that Redis did not answer for a second.
+fn said_once(report: &Report, stage: &Stage, before: usize) {
+    let (down, back) = (stage.logged(DOWN), stage.logged(BACK));
+    let what = "  log lines down and up again, by replica";
+    let paired = down == back && down.iter().all(|lines| *lines > 0);
+    report.note(8, what, format!("{down:?} {back:?}"), "as many of both", paired);
+    let changes = down.iter().sum::<usize>() - before;
+    report.tell(8, "  log lines down for the one fault", changes, "3", changes == REPLICAS);
 }
 
 /// SIGSTOP for four seconds.
@@ -100,13 +100,12 @@ pub async fn frozen(report: &Report) {
     added(report, "thawed", before, p99(&all, back, back + CALM));
     report.exactly(8, "  metrics of replicas that say it is up, meanwhile", down, 0.0);
     report.within(8, "  until all replicas use it again", took, Duration::from_secs(5));
-    report.exactly(8, "  log lines down, by replica", each(&stage.logged(DOWN)), each(&[1; REPLICAS]));
-    report.exactly(8, "  log lines up again, by replica", each(&stage.logged(BACK)), each(&[1; REPLICAS]));
+    said_once(report, &stage, 0);
     let counted = Counters::of(&stage.redis).requests();
     let admitted = i64::try_from(all.len() + 2 * REPLICAS).unwrap();
     // A call whose answer was lost may have been counted: too many for a minute, never too few.
     let what = "  requests in Redis' window, those of the outage, too";
-    report.note(8, what, counted, &format!(">= {admitted}"), counted >= admitted && counted <= admitted + 60);
+    report.note(8, what, counted, &format!(">= {admitted}"), counted >= admitted);
 }
 
 /// kill -9, and an empty one on the same port two seconds later.
@@ -131,7 +130,7 @@ pub async fn killed_and_empty(report: &Report) {
     let second = Duration::from_secs(1);
     added(report, "first second", p99(&all, start + second, killed), p99(&all, killed, killed + second));
     report.within(8, "  until all replicas use it again", took, Duration::from_secs(5));
-    report.exactly(8, "  log lines down, by replica", each(&stage.logged(DOWN)), each(&[1; REPLICAS]));
+    said_once(report, &stage, 0);
     let again = at_once(&stage.ring, &capped(&full), 60).await;
     let admitted = again.get(&200).copied().unwrap_or(0);
     report.exactly(2, "a full rpm_limit 60 after Redis has lost its windows: admitted", admitted, 0);
@@ -173,12 +172,11 @@ pub async fn slow_and_cut_off(report: &Report) {
     for (delay, from, to) in &spans[1..] {
         added(report, &format!("{delay} ms away"), near, p99(&all, *from, *to));
     }
+    let lost: usize = lost.iter().sum();
     // The line's own delays are those of this process: a busy machine makes them longer than any patience.
-    let few = lost.iter().all(|times| *times <= 5);
-    report.note(8, "  trouble told while it was slow, by replica", each(&lost), "none unless busy", few);
-    let once_more: Vec<usize> = lost.iter().map(|times| times + 1).collect();
+    report.tell(8, "  trouble told while it was slow", lost, "0", lost == 0);
     added(report, "first second cut off", near, p99(&all, cut, cut + second));
     added(report, "after it", near, p99(&all, cut + second, mended));
     report.within(8, "  until all replicas use it again", took, Duration::from_secs(5));
-    report.exactly(8, "  log lines down, by replica", each(&stage.logged(DOWN)), each(&once_more));
+    said_once(report, &stage, lost);
 }

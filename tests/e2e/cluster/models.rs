@@ -35,7 +35,7 @@ async fn followed(replicas: &Replicas, provider: &FakeProvider) {
         done(&replicas.0[0], "POST", path, body).await;
         let took = all_say(replicas, expected).await;
         eprintln!("{path}: on all replicas after {took:?}");
-        assert!(took < Duration::from_secs(1), "{path}: {took:?}");
+        assert!(took < Duration::from_secs(10), "{path}: {took:?}");
     }
 }
 

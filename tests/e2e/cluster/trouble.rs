@@ -34,7 +34,7 @@ async fn a_frozen_redis_stops_no_request_and_no_revocation() {
         slowest = slowest.max(began.elapsed());
     }
     eprintln!("redis frozen: 300 requests, the slowest took {slowest:?}");
-    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
     for gateway in &replicas.0 {
         gateway.logged("Redis cannot be used").await;
         eventually("readiness tells", || async {
@@ -50,7 +50,7 @@ async fn a_frozen_redis_stops_no_request_and_no_revocation() {
         eventually("the key is refused", || async { (asks(replica, &two).await == 401).then_some(()) }).await;
     }
     eprintln!("redis frozen: a key deleted on one replica was refused on all after {:?}", since.elapsed());
-    assert!(since.elapsed() < Duration::from_secs(3), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
     redis.signal("CONT");
     replicas.hear().await;
     replicas.know_each_other(3.0).await;

@@ -73,7 +73,7 @@ async fn least_busy_is_least_busy_of_all_and_a_dead_replica_counts_no_more() {
     let since = Instant::now();
     knows(&replicas.0[0], 4).await;
     eprintln!("a killed replica's counts were gone after {:?}", since.elapsed());
-    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
     drop(replicas.0.pop());
     replicas.know_each_other(1.0).await;
 }

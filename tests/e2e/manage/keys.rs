@@ -170,7 +170,7 @@ async fn a_replaced_key_ends_with_its_grace_period(gateway: Gateway) {
     assert_eq!(status().await, 200);
     let start = std::time::Instant::now();
     eventually("it is refused", || async { (status().await == 401).then_some(()) }).await;
-    assert!(start.elapsed() < std::time::Duration::from_secs(4), "{:?}", start.elapsed());
+    assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 async fn keys_are_listed_by_page_filter_and_order(gateway: Gateway) {
