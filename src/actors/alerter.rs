@@ -1,6 +1,7 @@
 //! The Alerter actor: operators are told of budgets, at the addresses that the configuration names.
 //!
-//! - owns: an HTTP client, what has been told when, and one queue for each address
+//! - owns: an HTTP client, what has been told when, and one queue for each address; replicas that share Redis agree there
+//!   on who tells
 //! - accepts: [`Tell`] from the workers, [`Flush`]
 //! - tells: the addresses, one alert at a time each, again with growing pauses while they fail; metrics
 //! - never: slows a request down; a full queue drops what is new, and says so
@@ -24,6 +25,7 @@ use crate::base::secret::Secret;
 use crate::config::model::AlertTarget;
 use crate::domain::alert::Alert;
 use crate::domain::budget::Line;
+use crate::redis_link::{Link, Value, cmd};
 use crate::telemetry::{Metrics, names};
 use crate::upstream::client::HttpUpstream;
 use crate::upstream::{Fault, Route, Upstream};
@@ -50,6 +52,7 @@ pub struct Alerter {
     current: Current,
     client: Rc<HttpUpstream>,
     metrics: Metrics,
+    shared: Option<Link>,
     told: Told,
     lanes: Vec<Lane>,
     /// Alerts that wait or are under way.
@@ -73,10 +76,12 @@ impl Alerter {
         current: Current,
         tls: std::sync::Arc<rustls::ClientConfig>,
         metrics: Metrics,
+        shared: Option<Link>,
         notice: DeathNotice<Self>,
     ) -> Self {
         let (told, lanes, open) = (Told::new(), Vec::new(), Rc::default());
-        Alerter { current, client: Rc::new(HttpUpstream::new(tls)), metrics, told, lanes, open, notice }
+        let client = Rc::new(HttpUpstream::new(tls));
+        Alerter { current, client, metrics, shared, told, lanes, open, notice }
     }
 
     /// Whether this alert is none that has been told already.
@@ -214,11 +219,36 @@ impl Handler<Tell> for Alerter {
     type Result = ();
 
     fn handle(&mut self, Tell(alert): Tell, ctx: &mut Self::Context) {
-        let table = self.current.load_full();
-        let settings = &table.config.governance.alerts;
-        if !self.is_new(&alert, settings.repeat_after) {
+        let repeat_after = self.current.load().config.governance.alerts.repeat_after;
+        if !self.is_new(&alert, repeat_after) {
             return;
         }
+        let Some(link) = self.shared.clone() else { return self.tell(&alert, ctx) };
+        self.open.set(self.open.get() + 1);
+        let asking =
+            wrap_future::<_, Self>(async move { (is_first(&link, &alert, repeat_after).await, alert) });
+        ctx.spawn(asking.map(|(is_first, alert), actor, ctx| {
+            actor.open.set(actor.open.get().saturating_sub(1));
+            if is_first {
+                actor.tell(&alert, ctx);
+            }
+        }));
+    }
+}
+
+/// Whether no other replica has told this alert. Where nobody can be asked it is told rather twice than never.
+async fn is_first(link: &Link, alert: &Alert, repeat_after: Duration) -> bool {
+    let Alert { scope, line, began_ms, .. } = alert;
+    let mut command = cmd("SET");
+    command.arg(format!("{}alert:{:032x}:{}:{began_ms}", link.prefix(), scope.key(), line.bit()));
+    command.arg(1).arg("NX").arg("PX").arg(repeat_after.as_millis().max(1).to_string());
+    !matches!(link.query(&command).await, Ok(Value::Nil))
+}
+
+impl Alerter {
+    fn tell(&mut self, alert: &Alert, ctx: &mut Context<Self>) {
+        let table = self.current.load_full();
+        let settings = &table.config.governance.alerts;
         tracing::warn!(
             event = alert.event(),
             owner = alert.scope.shown(),

@@ -1,7 +1,8 @@
 //! The Deployment actor, one for each entry of `model_list`.
 //!
 //! - owns: latency series, success window, cooldown machine, last error of its deployment
-//! - accepts: [`Facts`] (finished attempts, in batches), [`Hear`] (another replica's cooldown), [`Reconfigure`], [`Inspect`]
+//! - accepts: [`Facts`] (finished attempts, in batches), [`Hear`] (another replica's cooldown), [`Measured`] (its
+//!   latencies), [`Reconfigure`], [`Inspect`]
 //! - tells: publishes its [`View`](crate::domain::routing::snapshot::View) into the [`Cell`]; wakes the Cluster actor
 //!   when a cooldown begins; metrics; the log
 //! - never: calls a provider, asks another actor, moves the in-flight count (leases do)
@@ -20,6 +21,7 @@ use super::keeper::DeathNotice;
 use crate::base::error::Kind;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{CooldownRules, CooldownStarted};
+use crate::domain::routing::samples::Samples;
 use crate::domain::routing::state::{AttemptFact, DeploymentState};
 use crate::telemetry::Metrics;
 use crate::telemetry::series::{DeploymentLabels, DeploymentSeries};
@@ -211,6 +213,20 @@ impl Handler<Hear> for DeploymentActor {
             self.announce(&cooldown);
             self.publish();
         }
+    }
+}
+
+/// What another replica has measured.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Measured(pub Samples);
+
+impl Handler<Measured> for DeploymentActor {
+    type Result = ();
+
+    fn handle(&mut self, Measured(samples): Measured, _: &mut Self::Context) {
+        self.state.hear_samples(&samples, Instant::now());
+        self.publish();
     }
 }
 

@@ -24,6 +24,7 @@ use crate::domain::scope::ScopeId;
 use crate::gateway::governance::{Governance, Rules};
 use crate::gateway::named::DefaultBudget;
 use crate::gateway::throttle::Share;
+use crate::redis_link::Link;
 use crate::spool::{self, Fsync, Settings, Spool};
 use crate::store::Store;
 use crate::telemetry::{Metrics, names};
@@ -88,13 +89,15 @@ pub fn directory(
 pub fn alerter(
     current: &Current,
     tls: &Arc<rustls::ClientConfig>,
+    redis: Option<&Link>,
     control: &ArbiterHandle,
     metrics: &Metrics,
 ) -> Kept<Alerter> {
     let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "alerter")]);
-    let (current, tls, metrics) = (Arc::clone(current), Arc::clone(tls), metrics.clone());
+    let (current, tls, metrics, redis) =
+        (Arc::clone(current), Arc::clone(tls), metrics.clone(), redis.cloned());
     Kept::start("alerter", control.clone(), restarts, move |notice| {
-        Alerter::new(Arc::clone(&current), Arc::clone(&tls), metrics.clone(), notice)
+        Alerter::new(Arc::clone(&current), Arc::clone(&tls), metrics.clone(), redis.clone(), notice)
     })
 }
 

@@ -120,7 +120,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
     let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
-    let alerts = accounts::alerter(&current, &tls, &ground.control, &metrics);
+    let alerts = accounts::alerter(&current, &tls, redis.as_ref(), &ground.control, &metrics);
     let store = remember::store(&config)?;
     let mut governance = accounts::governance(&config, &store);
     let common = redis.clone().map(|link| (link, coordination::join(&mut governance)));

@@ -19,9 +19,14 @@ impl Ewma {
 
     /// Adds a sample seen at `now`.
     pub fn add(&mut self, sample: f64, now: Instant) {
+        self.add_all(sample, 1.0, now);
+    }
+
+    /// Adds so many samples seen at `now`, of which `mean` is the average.
+    pub fn add_all(&mut self, mean: f64, count: f64, now: Instant) {
         let decay = self.decay(now);
-        self.sum = self.sum * decay + sample;
-        self.weight = self.weight * decay + 1.0;
+        self.sum = self.sum * decay + mean * count;
+        self.weight = self.weight * decay + count;
         self.at = Some(self.at.map_or(now, |at| at.max(now)));
     }
 

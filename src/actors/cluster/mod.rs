@@ -3,7 +3,7 @@
 //! - owns: this replica's voice, what is known of the others, news that nobody could be told yet
 //! - accepts: [`Tell`] (a change made here), what comes from the [`Bus`], [`Leave`]
 //! - tells: other replicas; the [`Listener`] of changes made elsewhere; cells, how the others use their deployments;
-//!   deployments' actors, which cooldowns others began
+//!   deployments' actors, which cooldowns others began and which latencies they measured
 //! - never: is waited for by a request; trusts that it has heard everything after it could not hear
 //! - on panic: restarted under the same name; what the others use is known again after a second
 //! - on shutdown: [`Leave`] says farewell, so that its numbers go at once; else they go with its silence
@@ -24,12 +24,13 @@ pub use bus::Bus;
 use bus::Heard;
 pub use handle::{ClusterHandle, Replicas};
 
-use super::deployment::Hear;
+use super::deployment::{Hear, Measured};
 use super::keeper::DeathNotice;
 use super::topology::{Current, Table};
 use crate::base::clock::unix_ms;
 use crate::domain::cluster::{Announcer, Changed, News, Numbers, Peers, Report, Rest};
 use crate::domain::routing::StrategyName;
+use crate::domain::routing::samples::Samples;
 use crate::telemetry::{Metrics, names};
 
 /// How often it is looked how many attempts are under way.
@@ -75,6 +76,8 @@ pub struct Cluster {
     peers: Peers,
     /// The fewest attempts under way since it was said last.
     lows: HashMap<Arc<str>, u32>,
+    /// What was measured of the deployments, as it was said last.
+    told: HashMap<Arc<str>, Samples>,
     unsent: VecDeque<Changed>,
     telling: bool,
     saying: bool,
@@ -99,6 +102,7 @@ impl Cluster {
             voice,
             peers: Peers::default(),
             lows: HashMap::new(),
+            told: HashMap::new(),
             unsent: VecDeque::new(),
             telling: false,
             saying: false,
@@ -195,7 +199,8 @@ impl Cluster {
         self.sample();
         let (used, rests) = (usage(&table, &std::mem::take(&mut self.lows), now), rests(&table, now));
         let urgent = std::mem::take(&mut self.urgent);
-        let reports = self.voice.next(used, rests, urgent, now);
+        let samples = self.samples(&table);
+        let reports = self.voice.next(used, rests, samples, urgent, now);
         if reports.is_empty() {
             return;
         }
@@ -212,6 +217,25 @@ impl Cluster {
                 actor.say_usage(ctx);
             }
         }));
+    }
+
+    /// Latencies that were measured since the last word, where somebody goes by them.
+    fn samples(&mut self, table: &Table) -> Vec<(String, Samples)> {
+        if table.config.router.strategy != StrategyName::LatencyBased {
+            return Vec::new();
+        }
+        let news = table.members().iter().filter_map(|member| {
+            let (id, own) = (&member.cell().deployment().id, member.cell().view().own);
+            let before = self.told.insert(Arc::clone(id), own).unwrap_or_default();
+            let news = own.since(&before);
+            (!news.is_empty()).then(|| (id.to_string(), news))
+        });
+        let news = news.collect();
+        if self.told.len() > table.members().len() {
+            self.told
+                .retain(|id, _| table.members().iter().any(|member| member.cell().deployment().id == *id));
+        }
+        news
     }
 
     fn hear(&mut self, heard: Heard) {
@@ -248,12 +272,17 @@ impl Cluster {
             return;
         }
         let table = self.ground.current.load();
+        let find = |id: &str| table.members().iter().find(|member| *member.cell().deployment().id == *id);
         for (id, rest) in &report.rests {
-            let member = table.members().iter().find(|member| *member.cell().deployment().id == **id);
-            if let Some(member) = member {
+            if let Some(member) = find(id) {
                 let heard = Hear { remaining: rest.remaining, cause: rest.cause };
                 // A mailbox that is full loses it until it is said again.
                 member.actor().with(|address| address.try_send(heard).is_ok());
+            }
+        }
+        for (id, samples) in &report.samples {
+            if let Some(member) = find(id) {
+                member.actor().with(|address| address.try_send(Measured(*samples)).is_ok());
             }
         }
         drop(table);

@@ -224,6 +224,9 @@ impl Commons {
             book.retell(self.0.room.limiter().past(clock::now()));
         }
         drop(book);
+        for (key, began_at, stored) in outcome.heard {
+            self.0.room.budgets().hear(key, began_at, stored);
+        }
         if outcome.wiped {
             tracing::warn!("Redis has lost what it counted; this replica says again what it knows");
         }

@@ -286,6 +286,16 @@ impl Budgets {
         }
     }
 
+    /// Another replica tells what the store has by now. Taken only where it is more, and where no row of this process can
+    /// be part of it that is still counted as unstored here.
+    pub fn hear(&self, account: u128, began_at: UnixMs, stored: Nanos) {
+        let mut locked = self.accounts.lock_all([account]);
+        let Some(state) = locked.get(account).filter(|state| state.loaded && !state.stale) else { return };
+        if !state.in_doubt && state.began_at == began_at && stored > state.stored {
+            state.stored = stored;
+        }
+    }
+
     /// Somebody has changed the account in the store: what was asked before is old.
     pub fn changed(&self, scope: &ScopeId) {
         if let Some(state) = self.accounts.lock_all([scope.key()]).get(scope.key()) {

@@ -38,7 +38,8 @@ impl Line {
     /// In the order in which a growing sum passes those of one budget.
     const ALL: [Line; 4] = [Line::Soft, Line::Left15, Line::Left5, Line::Max];
 
-    fn bit(self) -> u8 {
+    /// Names it among the lines of one budget.
+    pub fn bit(self) -> u8 {
         match self {
             Line::Soft => 1,
             Line::Left15 => 2,

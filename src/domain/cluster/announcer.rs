@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{Numbers, Report, Rest};
+use crate::domain::routing::samples::Samples;
 
 /// Everything is said so often, so that nothing lost stays lost and everybody knows who is there.
 const BEAT: Duration = Duration::from_secs(1);
@@ -37,6 +38,7 @@ impl Announcer {
         &mut self,
         used: impl IntoIterator<Item = (String, Numbers)>,
         rests: Vec<(String, Rest)>,
+        samples: Vec<(String, Samples)>,
         urgent: bool,
         now: Instant,
     ) -> Vec<Report> {
@@ -60,29 +62,45 @@ impl Announcer {
                 !numbers.is_nothing() || now.saturating_duration_since(*at) < MEMORY
             });
         }
-        if news.is_empty() && !beat && !urgent {
+        if news.is_empty() && samples.is_empty() && !beat && !urgent {
             return Vec::new();
         }
-        self.reports(news, if beat || urgent { rests } else { Vec::new() })
+        self.reports(news, if beat || urgent { rests } else { Vec::new() }, samples)
     }
 
     /// The last word.
     pub fn farewell(&mut self) -> Report {
-        let mut report = self.report(Vec::new(), Vec::new());
+        let mut report = self.report(Vec::new(), Vec::new(), Vec::new());
         report.ends = true;
         report
     }
 
-    fn reports(&mut self, used: Vec<(String, Numbers)>, rests: Vec<(String, Rest)>) -> Vec<Report> {
-        let messages = used.len().max(rests.len()).div_ceil(MOST).max(1);
-        let (mut used, mut rests) = (used.into_iter(), rests.into_iter());
-        let each = |_| (used.by_ref().take(MOST).collect(), rests.by_ref().take(MOST).collect());
-        let parts: Vec<(Vec<_>, Vec<_>)> = (0..messages).map(each).collect();
-        parts.into_iter().map(|(used, rests)| self.report(used, rests)).collect()
+    fn reports(
+        &mut self,
+        used: Vec<(String, Numbers)>,
+        rests: Vec<(String, Rest)>,
+        samples: Vec<(String, Samples)>,
+    ) -> Vec<Report> {
+        let messages = used.len().max(rests.len()).max(samples.len()).div_ceil(MOST).max(1);
+        let (mut used, mut rests, mut samples) = (used.into_iter(), rests.into_iter(), samples.into_iter());
+        let mut part = || {
+            (
+                used.by_ref().take(MOST).collect(),
+                rests.by_ref().take(MOST).collect(),
+                samples.by_ref().take(MOST).collect(),
+            )
+        };
+        let parts: Vec<(Vec<_>, Vec<_>, Vec<_>)> = (0..messages).map(|_| part()).collect();
+        parts.into_iter().map(|(used, rests, samples)| self.report(used, rests, samples)).collect()
     }
 
-    fn report(&mut self, used: Vec<(String, Numbers)>, rests: Vec<(String, Rest)>) -> Report {
+    fn report(
+        &mut self,
+        used: Vec<(String, Numbers)>,
+        rests: Vec<(String, Rest)>,
+        samples: Vec<(String, Samples)>,
+    ) -> Report {
         self.number += 1;
-        Report { from: self.from.clone(), number: self.number, ends: false, used, rests }
+        Report { from: self.from.clone(), number: self.number, ends: false, used, rests, samples }
     }
 }

@@ -5,11 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::base::error::Kind;
+use crate::domain::routing::samples::{Samples, Total};
 
 /// The form of the message; others are left aside.
 const VERSION: u64 = 1;
 /// The longest cooldown that is believed.
 const LONGEST_REST: Duration = Duration::from_secs(3_600);
+/// More samples of one kind at once are not believed.
+const MOST_SAMPLES: u64 = 1_000_000;
 
 /// How one replica uses one deployment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct Report {
     pub used: Vec<(String, Numbers)>,
     /// The cooldowns it began.
     pub rests: Vec<(String, Rest)>,
+    /// Latencies that it has measured since its last word. They are said once: one lost is one sample less.
+    pub samples: Vec<(String, Samples)>,
 }
 
 impl Report {
@@ -61,9 +66,15 @@ impl Report {
             let milliseconds = u64::try_from(rest.remaining.as_millis()).unwrap_or(u64::MAX);
             json!([id, milliseconds, rest.cause.behaviour().label])
         });
+        let samples = self.samples.iter().map(|(id, Samples { per_token, whole, first_token })| {
+            let pair = |total: &Total| [json!(total.count), json!(total.seconds)];
+            let pairs = [per_token, whole, first_token].into_iter().flat_map(pair);
+            Value::Array(std::iter::once(json!(id)).chain(pairs).collect())
+        });
         json!({
             "v": VERSION, "from": self.from, "n": self.number, "ends": self.ends,
             "used": used.collect::<Vec<_>>(), "rests": rests.collect::<Vec<_>>(),
+            "samples": samples.collect::<Vec<_>>(),
         })
         .to_string()
     }
@@ -82,6 +93,7 @@ impl Report {
             ends: message.get("ends").and_then(Value::as_bool).unwrap_or(false),
             used: list("used").filter_map(used).collect(),
             rests: list("rests").filter_map(rest).collect(),
+            samples: list("samples").filter_map(samples).collect(),
         })
     }
 }
@@ -102,6 +114,16 @@ fn rest(item: &Value) -> Option<(String, Rest)> {
     Some((item.get(0)?.as_str()?.to_owned(), Rest { remaining, cause }))
 }
 
+fn samples(item: &Value) -> Option<(String, Samples)> {
+    let total = |index: usize| {
+        let count = item.get(index)?.as_u64()?.min(MOST_SAMPLES);
+        let seconds = item.get(index + 1)?.as_f64().filter(|seconds| *seconds >= 0.0)?;
+        Some(Total { count, seconds })
+    };
+    let samples = Samples { per_token: total(1)?, whole: total(3)?, first_token: total(5)? };
+    Some((item.get(0)?.as_str()?.to_owned(), samples))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +137,10 @@ mod tests {
             ends: false,
             used: vec![("d \"1\"".into(), Numbers { in_flight: 3, requests: 10, tokens: 500 })],
             rests: vec![("d2".into(), rest)],
+            samples: vec![(
+                "d".into(),
+                Samples { whole: Total { count: 2, seconds: 0.5 }, ..Samples::default() },
+            )],
         };
         assert_eq!(Report::read(&report.text()), Some(report));
     }

@@ -24,7 +24,7 @@ impl Replica {
 
     fn says(&mut self, now: Instant) -> Vec<Report> {
         let used = DEPLOYMENTS.iter().map(|id| (*id).to_owned()).zip(self.used);
-        self.voice.next(used, Vec::new(), false, now)
+        self.voice.next(used, Vec::new(), Vec::new(), false, now)
     }
 }
 
@@ -152,7 +152,7 @@ fn changes_are_said_at_once_and_silence_costs_one_message_a_second() {
 fn many_deployments_become_several_messages() {
     let mut voice = Announcer::new("x", 0);
     let used = (0..1_201).map(|n| (n.to_string(), Numbers { in_flight: 1, ..Numbers::default() }));
-    let reports = voice.next(used, Vec::new(), false, Instant::now());
+    let reports = voice.next(used, Vec::new(), Vec::new(), false, Instant::now());
     assert_eq!(reports.iter().map(|report| report.used.len()).collect::<Vec<_>>(), [500, 500, 201]);
     let mut peers = Peers::default();
     assert!(reports.iter().all(|report| peers.hear(report, Instant::now())));

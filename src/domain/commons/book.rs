@@ -71,6 +71,8 @@ pub struct Outcome<W> {
     pub answered: Vec<(Claim, W, Answer)>,
     /// Accounts of which the database has to be asked again, and the generation that the answer is of.
     pub stale: Vec<(ScopeId, Arc<AccountId>, u64)>,
+    /// Accounts of which the database has more by now than was said of them, the beginning of the period, and how much.
+    pub heard: Vec<(u128, UnixMs, Nanos)>,
     /// The counters have lost what they knew ([`Book::retell`]).
     pub wiped: bool,
 }
@@ -289,8 +291,12 @@ impl<W> Book<W> {
         }
         let mut stale = Vec::new();
         let accounts = batch.accounts.iter().zip(&reply.accounts);
+        let mut heard = Vec::new();
         for (statement, sum) in accounts.filter(|(statement, _)| !statement.inherited) {
             stale.extend(self.learn(statement, sum));
+            if self.is_ahead(statement, sum) {
+                heard.push((statement.key, sum.began_at, sum.stored));
+            }
         }
         let mut answered = Vec::with_capacity(waiters.len());
         for ((claim, waiter), answer) in batch.claims.into_iter().zip(waiters).zip(reply.answers) {
@@ -302,7 +308,7 @@ impl<W> Book<W> {
             }
             answered.push((claim, waiter, answer));
         }
-        Outcome { answered, stale, wiped: is_new && before.is_some() }
+        Outcome { answered, stale, heard, wiped: is_new && before.is_some() }
     }
 
     /// Tells again what this replica has counted by itself, after counters that had known it did not know it any more.
@@ -397,6 +403,14 @@ impl<W> Book<W> {
             return None;
         }
         Some((account.scope.clone(), Arc::clone(&account.id), sum.generation))
+    }
+
+    /// Whether the counters know of more than was said, in the same period and with the same sum to go on from.
+    fn is_ahead(&self, statement: &Statement, sum: &Sum) -> bool {
+        let same =
+            self.accounts.get(&statement.key).is_some_and(|account| account.generation == sum.generation);
+        let by_hand = statement.replaces || self.replaced.contains(&statement.key);
+        same && !by_hand && sum.began_at == statement.began_at && sum.stored > statement.stored
     }
 
     fn tell(&mut self, news: News) {

@@ -9,6 +9,7 @@ pub mod alias;
 pub mod choose;
 pub mod filter;
 pub mod groups;
+pub mod samples;
 pub mod series;
 pub mod snapshot;
 pub mod state;

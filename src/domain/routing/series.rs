@@ -30,15 +30,20 @@ impl Default for Series {
 impl Series {
     /// Adds a sample of `seconds` seen at `now`.
     pub fn add(&mut self, seconds: f64, now: Instant) {
-        if !seconds.is_finite() || seconds < 0.0 {
+        self.add_all(seconds, 1, now);
+    }
+
+    /// Adds so many samples, of which `seconds` is the average.
+    pub fn add_all(&mut self, seconds: f64, count: u32, now: Instant) {
+        if !seconds.is_finite() || seconds < 0.0 || count == 0 {
             return;
         }
         let paused = self.last().is_some_and(|last| now.saturating_duration_since(last) >= STALE);
         if self.samples == 1 || paused {
             self.average = Ewma::new(HALF_LIFE);
         }
-        self.average.add(seconds, now);
-        self.samples = self.samples.saturating_add(1);
+        self.average.add_all(seconds, f64::from(count), now);
+        self.samples = self.samples.saturating_add(count);
     }
 
     /// The average, seconds; `None` before the first sample.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::samples::Samples;
 use super::series::Series;
 use crate::base::error::Kind;
 use crate::domain::deployment::Deployment;
@@ -22,6 +23,8 @@ pub struct View {
     pub whole: Series,
     /// Seconds to the first token of streams.
     pub first_token: Series,
+    /// What was measured here of these, since the start: other replicas tell what they measure.
+    pub own: Samples,
     /// How much recent attempts failed: see [`Trouble`].
     pub trouble: Trouble,
     /// When the latest attempt ended, however it ended.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::samples::Samples;
 use super::snapshot::{LastError, View};
 use crate::base::error::Kind;
 use crate::base::window::SlidingWindow;
@@ -126,12 +127,10 @@ impl DeploymentState {
         let view = &mut self.view;
         let seconds = fact.latency.as_secs_f64();
         if fact.stream {
-            view.first_token.add(fact.first_token.unwrap_or(fact.latency).as_secs_f64(), now);
+            measured_first_token(view, fact.first_token.unwrap_or(fact.latency).as_secs_f64(), now);
         } else {
-            view.whole.add(seconds, now);
-            if fact.output_tokens > 0 {
-                view.per_token.add(seconds / fact.output_tokens as f64, now);
-            }
+            let per_token = (fact.output_tokens > 0).then(|| seconds / fact.output_tokens as f64);
+            measured_whole(view, seconds, per_token, now);
         }
         view.trouble.add(0.0, now);
         view.last_attempt = Some(now);
@@ -203,13 +202,41 @@ impl DeploymentState {
         let usual = if fact.stream { view.first_token.value() } else { view.whole.value() };
         let Some(usual) = usual.filter(|usual| seconds > *usual) else { return };
         if fact.stream {
-            view.first_token.add(seconds, now);
+            measured_first_token(view, seconds, now);
             return;
         }
-        view.whole.add(seconds, now);
-        if let Some(per_token) = view.per_token.value() {
-            view.per_token.add(per_token * (seconds / usual.max(0.001)), now);
+        let per_token = view.per_token.value().map(|per_token| per_token * (seconds / usual.max(0.001)));
+        measured_whole(view, seconds, per_token, now);
+    }
+
+    /// What another replica has measured.
+    pub fn hear_samples(&mut self, heard: &Samples, now: Instant) {
+        let view = &mut self.view;
+        let pairs = [
+            (&mut view.per_token, heard.per_token),
+            (&mut view.whole, heard.whole),
+            (&mut view.first_token, heard.first_token),
+        ];
+        for (series, total) in pairs {
+            if let Some(mean) = total.mean() {
+                series.add_all(mean, u32::try_from(total.count).unwrap_or(u32::MAX), now);
+                view.last_attempt = Some(now);
+            }
         }
+    }
+}
+
+fn measured_first_token(view: &mut View, seconds: f64, now: Instant) {
+    view.first_token.add(seconds, now);
+    view.own.first_token.add(seconds);
+}
+
+fn measured_whole(view: &mut View, seconds: f64, per_token: Option<f64>, now: Instant) {
+    view.whole.add(seconds, now);
+    view.own.whole.add(seconds);
+    if let Some(per_token) = per_token {
+        view.per_token.add(per_token, now);
+        view.own.per_token.add(per_token);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Three processes over one Redis and one PostgreSQL: what one of them learns or is told, all obey.
 
+mod alerts;
 mod exact;
 mod models;
 #[path = "../../support/redis.rs"]

@@ -145,3 +145,31 @@ async fn a_deployments_rpm_holds_for_all_together() {
     eprintln!("rpm 6 over three replicas: {served} served");
     assert!(served < 18, "each replica by itself would have served 6");
 }
+
+/// What one replica has measured the others go by, too, instead of trying every deployment themselves.
+#[tokio::test]
+async fn latencies_that_one_replica_has_measured_are_known_to_all() {
+    let (redis, provider) = (Redis::start(&[]), FakeProvider::start().await);
+    let (slow, fast, open) = ("sk-fake.slow=400.id=slow", "sk-fake.id=fast", "sk-fake.hang");
+    let models =
+        [openai("gpt", &provider, slow), openai("gpt", &provider, fast), openai("open", &provider, open)];
+    let settings = json!({"router_settings": {"routing_strategy": "latency-based-routing"}});
+    let replicas = Replicas::over(&redis, &with(config(&models), settings)).await;
+    let (first, last) = (&replicas.0[0], &replicas.0[2]);
+    // Two of each: the first sample pays for connections.
+    eventually("both were measured", || async {
+        assert_eq!(first.chat(&chat("gpt")).await.status(), 200);
+        let each = [slow, fast].map(|key| provider.stats(key).requests);
+        (each.iter().all(|requests| *requests >= 2)).then_some(())
+    })
+    .await;
+    // A replica's words come in their order: whoever has heard of this knows what was measured before it.
+    let under_way = first.send("/v1/chat/completions", &[], &chat("open")).await;
+    knows(last, 1).await;
+    let before = provider.stats(slow).requests;
+    for _ in 0..4 {
+        assert_eq!(last.chat(&chat("gpt")).await.status(), 200);
+    }
+    assert_eq!(provider.stats(slow).requests, before, "nobody needs to try it again");
+    drop(under_way);
+}
