@@ -55,6 +55,8 @@ const SCENARIOS: &[(&str, Scenario)] = scenarios![
     redis::killed_and_empty,
     redis::slow_and_cut_off,
     database::down_at_the_start,
+    database::slow_and_full,
+    clocks::apart,
     slots::mixed_ends_and_a_kill,
     rolling::open_streams,
     shared::revoked_keys,

@@ -1,4 +1,4 @@
-//! A network between replicas and Redis: it can be slow, and it can be cut.
+//! A network between replicas and Redis or the database: it can be slow, and it can be cut.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

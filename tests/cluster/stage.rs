@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::client::{Request, Ring};
-use crate::harness::gateway::command;
+use crate::harness::gateway::{Start, command};
 use crate::harness::{FakeProvider, Gateway, KEY, chat, config, eventually, openai, with};
 use crate::look::{self, Row};
 use crate::postgres::Server;
+use crate::proxy::Proxy;
 use crate::redis::Redis;
 
 /// How many replicas there are.
@@ -27,6 +28,10 @@ pub struct Plan {
     pub own_database: bool,
     /// The replicas reach Redis here.
     pub redis_port: Option<u16>,
+    /// The replicas reach the database over a line that can be made slow ([`Stage::line`]).
+    pub database_line: bool,
+    /// Seconds by which the replicas' clocks are wrong.
+    pub clocks: [i32; REPLICAS],
     /// More settings.
     pub settings: Value,
 }
@@ -38,6 +43,9 @@ pub struct Stage {
     pub database: String,
     pub provider: FakeProvider,
     pub ring: Arc<Ring>,
+    /// The line to the database, where the plan has one.
+    pub line: Option<Proxy>,
+    clocks: [i32; REPLICAS],
     replicas: Vec<Option<Gateway>>,
     config: Value,
     folder: TempDir,
@@ -85,8 +93,10 @@ impl Stage {
             false => plan.models,
         };
         let port = plan.redis_port.unwrap_or(redis.port);
+        let mut url = postgres.url(&database);
+        let line = if plan.database_line { Some(detour(&mut url).await) } else { None };
         let shared = json!({
-            "general_settings": {"database_url": postgres.url(&database), "proxy_batch_write_at": 0.2},
+            "general_settings": {"database_url": url, "proxy_batch_write_at": 0.2},
             "router_settings": {"redis_url": format!("redis://127.0.0.1:{port}")},
         });
         let mut config = with(config(&models), shared);
@@ -95,7 +105,8 @@ impl Stage {
         }
         let folder = TempDir::new().unwrap();
         let (ring, replicas) = (Arc::default(), Vec::new());
-        Stage { redis, postgres, database, provider, ring, replicas, config, folder }
+        let clocks = plan.clocks;
+        Stage { redis, postgres, database, provider, ring, line, clocks, replicas, config, folder }
     }
 
     /// Starts all replicas.
@@ -116,7 +127,11 @@ impl Stage {
     /// Starts one that takes no requests yet.
     pub async fn spare(&self, place: usize) -> Gateway {
         let spool = self.folder.path().join(format!("spool-{place}"));
-        Gateway::start().workers(1).env("SPOOL_DIR", &spool.display().to_string()).serve(&self.config).await
+        let start = Gateway::start().workers(1).env("SPOOL_DIR", &spool.display().to_string());
+        match self.clocks.get(place) {
+            Some(wrong) if *wrong != 0 => by_another_clock(start, *wrong).serve(&self.config).await,
+            _ => start.serve(&self.config).await,
+        }
     }
 
     /// kill -9. The load balancer does not know for a moment.
@@ -228,6 +243,26 @@ impl Stage {
         let server = Arc::clone(&self.postgres);
         aside(move || server.control(action)).await;
     }
+}
+
+/// Lets an address lead over a line of ours.
+async fn detour(url: &mut String) -> Proxy {
+    let port = url.rsplit(':').next().and_then(|end| end.split('/').next()).unwrap().to_owned();
+    let line = Proxy::to(port.parse().unwrap()).await;
+    *url = url.replace(&format!(":{port}/"), &format!(":{}/", line.port));
+    line
+}
+
+/// A process whose clock is wrong by so many seconds: libfaketime comes between it and the kernel.
+fn by_another_clock(start: Start, seconds: i32) -> Start {
+    let found = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|machine| format!("/usr/lib/{machine}/faketime/libfaketimeMT.so.1"));
+    let library =
+        found.iter().find(|file| Path::new(file).exists()).expect("Debian's package faketime is installed");
+    start
+        .env("LD_PRELOAD", library)
+        .env("FAKETIME", &format!("{seconds:+}s"))
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
 }
 
 fn run_audit(folder: &Path, file: &Path) -> std::process::Output {

@@ -1,10 +1,10 @@
-//! Promise 9: the database down at the start, back later, and stopped under load.
+//! Promises 1 and 9: the database down at the start, back later, stopped under load, slow, and full.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::client::{Load, at_once, with_status};
+use crate::client::{Load, at_once, p99, with_status};
 use crate::harness::{FakeProvider, Gateway, KEY, eventually};
 use crate::look;
 use crate::redis::Redis;
@@ -92,6 +92,57 @@ async fn under_load(stage: &Stage, report: &Report) {
     report.exactly(9, "  rows", rows.len(), asked);
     let crashed = stage.living().filter(|replica| has_panicked(replica)).count();
     report.exactly(9, "  replicas that panicked", crashed, 0);
+}
+
+/// What a full disk makes of every row.
+const FULL: &str = "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full';
+END $$;
+CREATE TRIGGER no_room BEFORE INSERT ON stagedoor_ledger FOR EACH STATEMENT EXECUTE FUNCTION no_room();";
+const ROOM: &str = "DROP TRIGGER no_room ON stagedoor_ledger; DROP FUNCTION no_room();";
+
+async fn waiting(stage: &Stage) -> f64 {
+    let mut rows = 0.0;
+    for replica in stage.living() {
+        rows += replica.metric("stagedoor_spool_rows_waiting", &[]).await.unwrap_or_default();
+    }
+    rows
+}
+
+/// Each round trip takes half a second; then the disk is full; then all is well.
+pub async fn slow_and_full(report: &Report) {
+    let plan = Plan { database_line: true, ..Plan::default() };
+    let stage = Stage::start(FakeProvider::start().await, plan).await;
+    let key = stage.key(json!({"max_budget": 1_000_000, "rpm_limit": 1_000_000})).await;
+    at_once(&stage.ring, &capped(&key), 2 * REPLICAS).await;
+    let request = capped(&key);
+    let load = Load::steady(&stage.ring, Duration::from_millis(8), move |_| request.clone());
+    let line = stage.line.as_ref().unwrap();
+    let (calm, second) = (Instant::now(), Duration::from_secs(1));
+    a_while(2 * second).await;
+    line.delay(Duration::from_millis(250));
+    let slow = Instant::now();
+    a_while(3 * second).await;
+    let full = Instant::now();
+    stage.postgres.script(&stage.database, FULL).await;
+    line.delay(Duration::ZERO);
+    a_while(3 * second).await;
+    let kept = waiting(&stage).await;
+    stage.postgres.script(&stage.database, ROOM).await;
+    let since = Instant::now();
+    let all = load.end().await;
+    let failed = all.len() - with_status(&all, 200);
+    report.exactly(9, &format!("database slow, then full: of {} requests, not 200", all.len()), failed, 0);
+    let [before, then] = [p99(&all, calm, slow), p99(&all, slow, full)];
+    let added = then.saturating_sub(before);
+    let what = format!("  half a second for a round trip: p99 {} ms before; added", before.as_millis());
+    report.tell(9, &what, format!("{} ms", added.as_millis()), "<= 50 ms", added.as_millis() <= 50);
+    report.note(1, "database full: rows that wait in the spools", kept, "> 100", kept > 100.0);
+    let asked = all.len() + 2 * REPLICAS;
+    let rows = stage.settled(|rows| rows.len() >= asked).await;
+    report.exactly(1, "  rows afterwards", rows.len(), asked);
+    report.within(1, "  until all were stored", since.elapsed(), 2 * HEALS);
+    report.exactly(1, "  audit", stage.audit(), 0);
 }
 
 fn has_panicked(replica: &Gateway) -> bool {

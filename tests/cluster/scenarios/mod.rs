@@ -1,5 +1,6 @@
 //! What is done to the cluster, promise by promise.
 
+pub mod clocks;
 pub mod database;
 pub mod exact;
 pub mod ledger;

@@ -202,6 +202,46 @@ async fn a_killed_replica_holds_nothing_for_long() {
 }
 
 #[tokio::test]
+async fn a_frozen_master_of_a_redis_cluster_stops_nobody() {
+    let redis = redis::Cluster::start().nodes;
+    let nodes: Vec<Value> =
+        redis.iter().map(|node| json!({"host": "127.0.0.1", "port": node.port})).collect();
+    let key = "sk-fake.prompt_tokens=5.completion_tokens=10";
+    let cluster = Cluster::over(
+        redis,
+        FakeProvider::start().await,
+        key,
+        json!({"coordination_redis": {"redis_startup_nodes": nodes}}),
+    )
+    .await;
+    let keys = [
+        cluster.key(json!({"rpm_limit": 300, "max_budget": 100.0})).await,
+        cluster.key(json!({"rpm_limit": 300})).await,
+    ];
+    for key in &keys {
+        assert_eq!(cluster.at_once(key, 30).await, BTreeMap::from([(200, 30)]));
+    }
+    for node in &cluster.redis {
+        node.signal("STOP");
+        for key in &keys {
+            assert_eq!(cluster.at_once(key, 15).await, BTreeMap::from([(200, 15)]));
+        }
+        node.signal("CONT");
+        eventually("all count together", || async {
+            let mut up = 0.0;
+            for replica in &cluster.replicas {
+                up += replica.metric("stagedoor_redis_up", &[]).await.unwrap();
+            }
+            (up == 3.0).then_some(())
+        })
+        .await;
+    }
+    // What was counted by each for itself is counted together by now.
+    let counts = cluster.at_once(&keys[0], 400).await;
+    assert_eq!(counts, BTreeMap::from([(200, 300 - 75), (429, 400 - 225)]));
+}
+
+#[tokio::test]
 async fn a_frozen_redis_stops_nobody() {
     let cluster = Cluster::start("sk-fake").await;
     let key = cluster.key(json!({"rpm_limit": 300, "max_budget": 100.0})).await;
