@@ -9,7 +9,9 @@ use arc_swap::ArcSwapOption;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster_async::ClusterConnection;
 use redis::{Cmd, RedisResult, Value};
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
 use super::dial::Dialer;
 use super::meters::Meters;
@@ -70,6 +72,8 @@ pub(super) struct Shared {
     session: ArcSwapOption<Session>,
     state: watch::Sender<State>,
     meters: Meters,
+    /// The driver's thread.
+    thread: Handle,
     /// Nobody uses the link any more.
     pub closed: Notify,
 }
@@ -108,15 +112,26 @@ impl Link {
     /// # Errors
     /// When the machine gives no thread.
     pub fn start(settings: &RedisSettings, metrics: &Metrics) -> std::io::Result<Self> {
+        let runtime = driver::runtime()?;
         let shared = Arc::new(Shared {
+            thread: runtime.handle().clone(),
             dialer: Dialer::new(settings.clone()),
             session: ArcSwapOption::empty(),
             state: watch::Sender::new(State::Connecting),
             meters: Meters::new(metrics),
             closed: Notify::new(),
         });
-        driver::start(Arc::clone(&shared))?;
+        driver::start(Arc::clone(&shared), runtime)?;
         Ok(Link { owner: Arc::new(Owner { shared }), patience: PATIENCE })
+    }
+
+    /// Runs something on the thread of the connection. Calls that are made there are sent and answered without waking
+    /// another one.
+    pub fn spawn<F>(&self, work: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.shared().thread.spawn(work)
     }
 
     /// The same link for calls that may take longer, or must be over sooner. Less than [`PATIENCE`] is the caller's

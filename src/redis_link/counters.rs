@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use redis::Value;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::connection::VERDICT;
 use super::reserve::{Call, SCRIPT};
@@ -37,6 +38,14 @@ impl Counters {
         let (replica, prefix) = (replica.to_string(), format!("{}counters.{LAYOUT}", link.prefix()));
         let script = Script::new(SCRIPT);
         Counters(Arc::new(Inner { link, script, replica, prefix, refused: AtomicBool::new(false) }))
+    }
+
+    /// Runs the conversation where the connection is.
+    pub fn spawn<F>(&self, talk: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.0.link.spawn(talk)
     }
 
     /// Tells when Redis can be used again, or no longer.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::{Builder, Runtime};
+
 use super::LinkError;
 use super::connection::{Connection, Session, Shared, VERDICT, silence};
 
@@ -11,9 +13,13 @@ const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// How often a connection that nobody complains of is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// What the thread will run.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
 /// Starts the thread; it ends when the link is closed.
-pub(super) fn start(shared: Arc<Shared>) -> std::io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+pub(super) fn start(shared: Arc<Shared>, runtime: Runtime) -> std::io::Result<()> {
     std::thread::Builder::new().name("redis".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {

@@ -1,6 +1,6 @@
 //! The Coordinator actor: one conversation of this replica with the counters that all replicas have in common.
 //!
-//! - owns: the conversation; at most one call is under way, and the next carries all that has gathered meanwhile
+//! - owns: the conversation, which runs on the connection's own thread; at most one call is under way, and the next carries all that has gathered meanwhile
 //! - accepts: [`Flush`]; claims, and what is given back, wait in [`Commons`], which outlives it
 //! - tells: each claim its answer, or after 50 ms that it is late, if it is far from its limits; the database's readers,
 //!   which accounts others have changed
@@ -20,7 +20,8 @@ pub use hold::Hold;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, WrapFuture};
+use tokio::task::{AbortHandle, JoinError};
 
 use super::keeper::DeathNotice;
 use crate::domain::commons::{Batch, Reply};
@@ -41,13 +42,14 @@ pub struct Coordinator {
     commons: Commons,
     counters: Counters,
     reread: Reread,
+    talking: Option<AbortHandle>,
     notice: DeathNotice<Coordinator>,
 }
 
 impl Coordinator {
     /// An incarnation.
     pub fn new(commons: Commons, counters: Counters, reread: Reread, notice: DeathNotice<Self>) -> Self {
-        Coordinator { commons, counters, reread, notice }
+        Coordinator { commons, counters, reread, talking: None, notice }
     }
 }
 
@@ -56,11 +58,27 @@ impl Actor for Coordinator {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let talk = talk(self.commons.clone(), self.counters.clone(), Arc::clone(&self.reread));
-        ctx.spawn(talk.into_actor(self));
+        let talking = self.counters.spawn(talk);
+        self.talking = Some(talking.abort_handle());
+        let ended = talking.into_actor(self).map(|ended, _, _| {
+            if let Some(panic) = ended.err().filter(JoinError::is_panic) {
+                // It is this actor's: the keeper begins another conversation.
+                std::panic::resume_unwind(panic.into_panic());
+            }
+        });
+        ctx.spawn(ended);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
         self.notice.retire();
+    }
+}
+
+impl Drop for Coordinator {
+    fn drop(&mut self) {
+        if let Some(talking) = &self.talking {
+            talking.abort();
+        }
     }
 }
 
