@@ -9,14 +9,16 @@ each end of it would be 2.0; requests that arrive together travel together.
 """
 
 import argparse
-import asyncio
 import json
 import pathlib
+import queue
 import shutil
+import socket
 import statistics
 import subprocess
 import tempfile
 import threading
+import time
 
 import bench
 
@@ -24,31 +26,63 @@ ROWS = [("16 connections", 16, 0), ("64 connections", 64, 0), ("2000/s", 32, 200
 
 
 class Delay(threading.Thread):
-    """A TCP proxy that holds back all bytes for half a delay in each direction."""
+    """A TCP proxy that holds back all bytes for half a delay in each direction.
+
+    Threads that sleep, because timers of event loops are coarser than a millisecond.
+    """
 
     def __init__(self, target, milliseconds):
         super().__init__(daemon=True)
-        self.target, self.half, self.port = target, milliseconds / 2000, bench.free_port()
-        self.ready = threading.Event()
+        self.target, self.half = target, milliseconds / 2000
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
 
     def run(self):
-        asyncio.run(self.serve())
+        while True:
+            near, _ = self.listener.accept()
+            far = socket.create_connection(("127.0.0.1", self.target))
+            for one in (near, far):
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.carry(near, far)
+            self.carry(far, near)
 
-    async def serve(self):
-        server = await asyncio.start_server(self.carry, "127.0.0.1", self.port)
-        self.ready.set()
-        async with server:
-            await server.serve_forever()
+    def carry(self, source, target):
+        waiting = queue.SimpleQueue()
+        threading.Thread(target=self.take, args=(source, waiting), daemon=True).start()
+        threading.Thread(target=self.give, args=(waiting, target), daemon=True).start()
 
-    async def carry(self, reader, writer):
-        other_reader, other_writer = await asyncio.open_connection("127.0.0.1", self.target)
-        await asyncio.gather(self.pump(reader, other_writer), self.pump(other_reader, writer))
+    def take(self, source, waiting):
+        data = b"-"
+        while data:
+            try:
+                data = source.recv(1 << 20)
+            except OSError:
+                data = b""
+            waiting.put((time.monotonic() + self.half, data))
 
-    async def pump(self, reader, writer):
-        loop = asyncio.get_running_loop()
-        while data := await reader.read(1 << 20):
-            loop.call_later(self.half, writer.write, data)
-        loop.call_later(self.half, writer.close)
+    def give(self, waiting, target):
+        while True:
+            due, data = waiting.get()
+            time.sleep(max(0, due - time.monotonic()))
+            try:
+                target.sendall(data) if data else target.shutdown(socket.SHUT_WR)
+            except OSError:
+                return
+            if not data:
+                return
+
+
+def round_trip(port):
+    """Milliseconds for a PING, the median of many."""
+    took = []
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(200):
+            began = time.monotonic()
+            connection.sendall(b"PING\r\n")
+            connection.recv(64)
+            took.append((time.monotonic() - began) * 1000)
+    return statistics.median(took)
 
 
 def start_redis(folder):
@@ -99,7 +133,7 @@ def main():
     redis, port = start_redis(folder)
     delay = Delay(port, options.delay)
     delay.start()
-    delay.ready.wait()
+    print(f"a round trip to Redis takes {round_trip(port):.2f} ms, to the one far away {round_trip(delay.port):.2f} ms\n")
     places = [("no Redis", None), ("Redis at hand", port), (f"Redis {options.delay:g} ms away", delay.port)]
     print("| row | where | requests/s | p50 µs | p99 µs | CPU µs/request | Redis calls/request | Redis µs/request |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
