@@ -193,7 +193,7 @@ async fn send(client: &HttpUpstream, route: &Rc<Route>, body: Bytes) -> Result<u
 }
 
 /// The pause after so many failures, between half and all of it by `jitter` (0 to 1).
-fn pause(failures: u32, jitter: f64) -> Duration {
+pub(super) fn pause(failures: u32, jitter: f64) -> Duration {
     let whole = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
     whole.mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }

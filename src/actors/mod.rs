@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod confirmed;
 pub mod coordinator;
 pub mod deployment;
+pub mod export;
 pub mod keeper;
 pub mod key_directory;
 pub mod outbox;

@@ -9,6 +9,8 @@ use arc_swap::ArcSwap;
 use super::accounts::{self, Ledger};
 use super::carrier::{self, Carrier, Copies};
 use super::cli::{Cli, Command};
+use super::exports::Exports;
+use super::server::Tellers;
 use super::{
     audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices, remember,
     server, shutdown, watch,
@@ -121,6 +123,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let topology = keep_topology(&current, &ground);
     let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
     let alerts = accounts::alerter(&current, &tls, redis.as_ref(), &ground.control, &metrics);
+    let exports = Exports::start(&config, &tls, &metrics);
     let store = remember::store(&config)?;
     let mut governance = accounts::governance(&config, &store);
     let common = redis.clone().map(|link| (link, coordination::join(&mut governance)));
@@ -149,7 +152,8 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;
     watch::start(cli, &config, topology, shared.clone());
     coordination::first_answer(&shared.governance, shared.redis.as_ref()).await;
-    let running = server::start(cli, &shared, &manage, &ledger, &alerts, tls)?;
+    let tellers = Tellers { alerts: alerts.clone(), exports: exports.intake() };
+    let running = server::start(cli, &shared, &manage, &ledger, tellers, tls)?;
     banner::say_started(&running, &config, master, cli.config.as_deref());
     control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));
     control.spawn(upkeep(metrics));
@@ -158,6 +162,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
         cluster.leave().await;
     }
     accounts::last_alerts(&alerts).await;
+    exports.close().await;
     ledger.close().await;
     if let Some(coordinator) = coordinator {
         coordination::close(&coordinator).await;

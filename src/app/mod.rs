@@ -7,6 +7,7 @@ pub mod boot;
 pub mod carrier;
 pub mod cli;
 mod coordination;
+mod exports;
 pub mod fixed;
 pub mod generate_key;
 pub mod health;

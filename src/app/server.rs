@@ -25,6 +25,7 @@ use super::accounts::Ledger;
 use super::boot::{StartError, process_env};
 use super::cli::Cli;
 use crate::actors::alerter::Alerter;
+use crate::actors::export::Intake;
 use crate::actors::keeper::Kept;
 use crate::actors::router::Router;
 use crate::gateway::books::Books;
@@ -50,6 +51,15 @@ pub struct Running {
     pub workers: usize,
 }
 
+/// Who tells others of what happened here.
+#[derive(Clone)]
+pub struct Tellers {
+    /// Operators, of budgets.
+    pub alerts: Kept<Alerter>,
+    /// Sinks, of finished requests.
+    pub exports: Option<Arc<Intake>>,
+}
+
 /// How long a client may take to send a request's headers.
 const HEADERS: Duration = Duration::from_secs(30);
 /// How often a worker's books look after the spool.
@@ -67,7 +77,7 @@ pub fn start(
     shared: &Shared,
     manage: &Manage,
     ledger: &Ledger,
-    alerts: &Kept<Alerter>,
+    tellers: Tellers,
     tls: Arc<rustls::ClientConfig>,
 ) -> Result<Running, StartError> {
     let workers = cli.num_workers.filter(|workers| *workers > 0).map_or_else(cores, usize::from);
@@ -85,7 +95,7 @@ pub fn start(
     let keeping = Keeping {
         spool: ledger.spool.clone(),
         keeps_master: ledger.keeps_master,
-        alerts: alerts.clone(),
+        tellers,
         next: Arc::default(),
     };
     let page = documentation(&process_env);
@@ -164,7 +174,7 @@ fn worker(shared: &Shared, tls: &Arc<rustls::ClientConfig>, books: Rc<Books>) ->
 struct Keeping {
     spool: Option<Arc<Spool>>,
     keeps_master: bool,
-    alerts: Kept<Alerter>,
+    tellers: Tellers,
     /// The number of the next worker's end of the spool.
     next: Arc<AtomicUsize>,
 }
@@ -176,7 +186,9 @@ impl Keeping {
         let appender = self.spool.as_ref().map(|spool| spool.appender(next()));
         let telemetry = Telemetry::new(shared.metrics.clone());
         let books = Books::new(telemetry, appender, self.keeps_master, shared.governance.rules.tokens);
-        let books = Rc::new(books.with_alerts(self.alerts.clone()));
+        let books = Rc::new(
+            books.with_alerts(self.tellers.alerts.clone()).with_exports(self.tellers.exports.clone()),
+        );
         let own = Rc::downgrade(&books);
         actix_rt::spawn(async move {
             while let Some(books) = own.upgrade() {

@@ -116,6 +116,8 @@ fn sections(
     let (litellm, router) = (root.scope("litellm_settings"), root.scope("router_settings"));
     let general = root.scope("general_settings");
     let mut governance = read::governance::read(&context, &root, &general, &litellm, &mut files);
+    let keeps_content = governance.store.keeps_content.is_some();
+    let export = read::export::read(&context, &root, &litellm, keeps_content);
     let redis = read::redis::read(&context, &root);
     let general = read::general::read(&context, &general);
     let mut settings = read::litellm::read(&context, &litellm);
@@ -129,5 +131,16 @@ fn sections(
         placed.into_iter().enumerate().map(|(position, one)| Deployment { position, ..one.deployment });
     let deployments = numbered.map(Arc::new).collect();
     let basis = stored::Basis::of(tree);
-    Config { deployments, aliases, router: routing, general, settings, governance, redis, basis, files }
+    Config {
+        deployments,
+        aliases,
+        router: routing,
+        general,
+        settings,
+        governance,
+        export,
+        redis,
+        basis,
+        files,
+    }
 }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod alerts;
+mod export;
 mod governance;
 mod grants;
 mod identity;
@@ -25,6 +26,7 @@ use crate::domain::reliability::{AllowedFails, Fallbacks, RetryPolicy};
 pub use crate::domain::routing::{Alias, StrategyArgs, StrategyName};
 pub use addresses::AddressRange;
 pub use alerts::{AlertSettings, AlertTarget};
+pub use export::ExportSettings;
 pub use governance::Governance;
 pub use grants::{GrantSettings, KeyRule};
 pub use identity::{IdentitySettings, UserHeader, UserKind};
@@ -49,6 +51,8 @@ pub struct Config {
     pub settings: Settings,
     /// Keys, users, limits, budgets, the ledger.
     pub governance: Governance,
+    /// Where finished requests are told of.
+    pub export: ExportSettings,
     /// What replicas share; `None`: this process is alone.
     pub redis: Option<RedisSettings>,
     /// What models of the database are read with.

@@ -7,6 +7,7 @@ pub mod budget;
 pub mod cluster;
 pub mod commons;
 pub mod deployment;
+pub mod export;
 pub mod keys;
 pub mod ledger;
 pub mod limits;

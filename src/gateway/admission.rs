@@ -58,9 +58,10 @@ fn has_fallbacks(caller: &Caller) -> bool {
     caller.identity().key().is_some_and(|key| !key.budget_fallbacks.is_empty())
 }
 
-/// Notes what is asked, where the ledger is to keep it.
+/// Notes what is asked, where the ledger is to keep it or somebody is told of it.
 fn keeping(reserved: Reserved, table: &Table, record: &mut Record) -> Reserved {
-    if let Some(longest) = table.config.governance.store.keeps_content {
+    let longest = table.config.governance.store.keeps_content;
+    if longest.is_some() || table.config.export.wants_content() {
         let content = Content::new(reserved.call().body.clone(), longest);
         record.note(|facts| facts.content = Some(Box::new(content)));
     }

@@ -1,14 +1,16 @@
 //! The worker's [`Settle`]: the bill, the ledger row, what was taken, and then metrics and log.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
-use super::alarm;
 use super::bill::{Bill, bill};
 use super::governance::Taken;
 use super::ledger_line;
 use super::record::{Finished, Settle, Settled};
 use super::settle::Telemetry;
+use super::{alarm, handover};
 use crate::actors::alerter::{Alerter, Tell};
+use crate::actors::export::Intake;
 use crate::actors::keeper::Kept;
 use crate::base::clock::{self, unix_ms};
 use crate::base::money::Nanos;
@@ -29,6 +31,8 @@ pub struct Books {
     counted: TokenCount,
     /// Who tells operators of budgets.
     alerts: Option<Kept<Alerter>>,
+    /// Who passes finished requests on to sinks.
+    exports: Option<Arc<Intake>>,
 }
 
 struct Spool {
@@ -48,7 +52,7 @@ impl Books {
     ) -> Self {
         let spool =
             appender.map(|appender| RefCell::new(Spool { appender, line: Vec::new(), refused: false }));
-        Books { telemetry, spool, keeps_master, counted, alerts: None }
+        Books { telemetry, spool, keeps_master, counted, alerts: None, exports: None }
     }
 
     /// Operators are told of budgets by this one.
@@ -56,6 +60,21 @@ impl Books {
     pub fn with_alerts(mut self, alerts: Kept<Alerter>) -> Self {
         self.alerts = Some(alerts);
         self
+    }
+
+    /// Finished requests are left here, too.
+    #[must_use]
+    pub fn with_exports(mut self, exports: Option<Arc<Intake>>) -> Self {
+        self.exports = exports;
+        self
+    }
+
+    /// Leaves a request to the exporters, where somebody wants to know of it.
+    fn export(&self, finished: &mut Finished, admitted: Option<(&Taken, &Bill)>) {
+        if let Some(intake) = self.exports.as_deref().filter(|intake| intake.wants(finished.error.is_some()))
+        {
+            intake.push(handover::facts(finished, admitted));
+        }
     }
 
     /// Lets the spool close old segments and catch up; to be called about once a second.
@@ -113,6 +132,7 @@ impl Books {
         if let Some(hold) = taken.hold.take() {
             hold.finish(tokens);
         }
+        self.export(finished, Some((&taken, &bill)));
         let margin_share = finished.price().map_or(Nanos::ZERO, Price::margin_share);
         Settled { cost: bill.cost, margin_share, key_spend }
     }
@@ -143,6 +163,10 @@ impl Spool {
 }
 
 impl Settle for Books {
+    fn traces(&self) -> bool {
+        self.exports.is_some()
+    }
+
     fn arrived(&self) {
         self.telemetry.arrived();
     }
@@ -151,6 +175,10 @@ impl Settle for Books {
         let mut settled = Settled::default();
         if let Some(taken) = finished.taken.take() {
             settled = self.close(&mut finished, *taken);
+        } else if finished.hashed_key.is_some() {
+            // Refused before it was admitted. What nobody knows the caller of is in the metrics only: anybody could
+            // fill the sinks with it.
+            self.export(&mut finished, None);
         }
         self.telemetry.settle(finished);
         settled

@@ -1,10 +1,11 @@
-//! What was asked and answered, for the ledger, where `store_prompts_in_spend_logs` wants it there. Nobody else keeps
-//! it, and it has no `Debug`: prompts are for no log.
+//! What was asked and answered, for the ledger, where `store_prompts_in_spend_logs` wants it there, and for sinks
+//! that are told of it. Nobody else keeps it, and it has no `Debug`: prompts are for no log.
 
 use bytes::{Bytes, BytesMut};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::call::Body;
+use crate::domain::export::{self, Answer, Raw};
 
 /// The most of a streamed answer that is looked at, bytes.
 const MOST_STREAM: usize = 256 * 1024;
@@ -16,111 +17,58 @@ const QUESTIONS: [&str; 3] = ["messages", "input", "prompt"];
 /// The question of one request, and what came back so far.
 pub struct Content {
     body: Body,
-    longest: usize,
-    answer: Answer,
-}
-
-enum Answer {
-    Nothing,
-    Whole(Bytes),
-    Stream(BytesMut),
+    /// After how many characters texts are cut for the ledger; `None`: they are not for it.
+    longest: Option<usize>,
+    whole: Option<Bytes>,
+    stream: BytesMut,
 }
 
 impl Content {
-    /// What a request asks; texts are cut after `longest` characters.
-    pub fn new(body: Body, longest: usize) -> Self {
-        Content { body, longest, answer: Answer::Nothing }
+    /// What a request asks; in the ledger texts are cut after `longest` characters, without it they are not kept there.
+    pub fn new(body: Body, longest: Option<usize>) -> Self {
+        Content { body, longest, whole: None, stream: BytesMut::new() }
     }
 
     /// All of the answer.
     pub fn whole(&mut self, body: &Bytes) {
-        self.answer = Answer::Whole(body.clone());
+        self.whole = Some(body.clone());
     }
 
     /// The next bytes of a stream.
     pub fn more(&mut self, bytes: &[u8]) {
-        if !matches!(self.answer, Answer::Stream(_)) {
-            self.answer = Answer::Stream(BytesMut::new());
-        }
-        if let Answer::Stream(known) = &mut self.answer {
-            let room = MOST_STREAM.saturating_sub(known.len());
-            known.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        }
+        let room = MOST_STREAM.saturating_sub(self.stream.len());
+        self.stream.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+
+    /// Whether the ledger keeps it.
+    pub fn is_for_ledger(&self) -> bool {
+        self.longest.is_some()
     }
 
     /// As a row keeps it.
-    pub fn shown(&self) -> Value {
+    pub fn shown(&self) -> Option<Value> {
+        let longest = self.longest?;
         let surface = self.body.json();
         let asked = surface.and_then(|surface| QUESTIONS.iter().find_map(|name| surface.get(name)));
         let asked = asked.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_else(|| json!({}));
-        let answered = match &self.answer {
-            Answer::Nothing => json!({}),
-            // What is no JSON is speech or a picture.
-            Answer::Whole(body) => serde_json::from_slice(body).unwrap_or_else(|_| json!({})),
-            Answer::Stream(bytes) => streamed(bytes),
+        let answered = match &self.whole {
+            Some(body) => export::answer(&Answer::Whole(body.clone())),
+            None if self.stream.is_empty() => json!({}),
+            None => export::streamed(&self.stream),
         };
-        json!({"messages": self.fitted(asked), "response": self.fitted(answered)})
+        let fitted = |value| export::fitted(value, longest, MOST);
+        Some(json!({"messages": fitted(asked), "response": fitted(answered)}))
     }
 
-    fn fitted(&self, mut value: Value) -> Value {
-        cut(&mut value, self.longest);
-        let text = value.to_string();
-        if text.len() <= MOST { value } else { Value::String(shortened(&text, self.longest)) }
-    }
-}
-
-/// Cuts each text in a value.
-fn cut(value: &mut Value, longest: usize) {
-    match value {
-        Value::String(text) if text.len() > longest => *text = shortened(text, longest),
-        Value::Array(values) => values.iter_mut().for_each(|value| cut(value, longest)),
-        Value::Object(map) => map.values_mut().for_each(|value| cut(value, longest)),
-        _ => {}
-    }
-}
-
-fn shortened(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        None => text.to_string(),
-        Some((end, _)) => {
-            let more = text.chars().count().saturating_sub(longest);
-            format!("{}... ({more} more characters)", text.get(..end).unwrap_or_default())
-        }
-    }
-}
-
-/// The text of a stream, put together as one answer.
-fn streamed(bytes: &[u8]) -> Value {
-    let text = String::from_utf8_lossy(bytes);
-    let mut said: Vec<String> = Vec::new();
-    let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
-    for event in events.filter_map(|data| serde_json::from_str::<Map<String, Value>>(data.trim()).ok()) {
-        if let Some(delta) = event.get("delta").and_then(Value::as_str) {
-            add(&mut said, 0, delta);
-        }
-        for choice in event.get("choices").and_then(Value::as_array).into_iter().flatten() {
-            let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
-            let piece = choice.pointer("/delta/content").or_else(|| choice.get("text"));
-            if let (Some(piece), Ok(index)) = (piece.and_then(Value::as_str), usize::try_from(index)) {
-                add(&mut said, index, piece);
-            }
-        }
-    }
-    let choices = said.into_iter().enumerate().map(
-        |(index, content)| json!({"index": index, "message": {"role": "assistant", "content": content}}),
-    );
-    json!({"choices": choices.collect::<Vec<_>>()})
-}
-
-fn add(said: &mut Vec<String>, index: usize, piece: &str) {
-    const MOST_CHOICES: usize = 128;
-    if index < MOST_CHOICES {
-        if said.len() <= index {
-            said.resize(index + 1, String::new());
-        }
-        if let Some(text) = said.get_mut(index) {
-            text.push_str(piece);
-        }
+    /// The bytes, for somebody who reads them later.
+    pub fn raw(self) -> Raw {
+        let question = self.body.json().map(|surface| surface.raw().clone()).unwrap_or_default();
+        let answer = match self.whole {
+            Some(body) => Answer::Whole(body),
+            None if self.stream.is_empty() => Answer::Nothing,
+            None => Answer::Stream(self.stream.freeze()),
+        };
+        Raw { question, answer }
     }
 }
 
@@ -133,17 +81,21 @@ mod tests {
 
     fn content(body: &'static str) -> Content {
         let surface = Surface::parse(Bytes::from_static(body.as_bytes()), 64).unwrap();
-        Content::new(Body::Json(Rc::new(surface)), 5)
+        Content::new(Body::Json(Rc::new(surface)), Some(5))
+    }
+
+    fn shown(content: &Content) -> Value {
+        content.shown().unwrap()
     }
 
     #[test]
     fn texts_are_cut_wherever_they_stand() {
         let mut asked = content(r#"{"model":"m","messages":[{"role":"user","content":"12345678"}]}"#);
         asked.whole(&Bytes::from_static(br#"{"choices":[{"message":{"content":"\u00fc\u00fc"}}],"n":1}"#));
-        let shown = asked.shown();
-        assert_eq!(shown["messages"][0]["content"], "12345... (3 more characters)");
-        assert_eq!(shown["response"], json!({"choices": [{"message": {"content": "üü"}}], "n": 1}));
-        assert_eq!(content(r#"{"input":"abc"}"#).shown(), json!({"messages": "abc", "response": {}}));
+        let found = shown(&asked);
+        assert_eq!(found["messages"][0]["content"], "12345... (3 more characters)");
+        assert_eq!(found["response"], json!({"choices": [{"message": {"content": "üü"}}], "n": 1}));
+        assert_eq!(shown(&content(r#"{"input":"abc"}"#)), json!({"messages": "abc", "response": {}}));
     }
 
     #[test]
@@ -151,10 +103,9 @@ mod tests {
         let mut asked = content(r#"{"prompt":"x"}"#);
         asked.more(b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"He\"}}]}\n\n: ping\n\nda");
         asked.more(b"ta: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"y\"}}]}\n\ndata: [DONE]\n\n");
-        assert_eq!(asked.shown()["response"]["choices"][0]["message"]["content"], "Hey");
-        let mut events = content(r#"{"input":"x"}"#);
-        events.more(b"event: response.output_text.delta\ndata: {\"delta\":\"Hi\"}\n\n");
-        assert_eq!(events.shown()["response"]["choices"][0]["message"]["content"], "Hi");
+        assert_eq!(shown(&asked)["response"]["choices"][0]["message"]["content"], "Hey");
+        let Answer::Stream(bytes) = asked.raw().answer else { panic!("no stream") };
+        assert!(bytes.ends_with(b"[DONE]\n\n"));
     }
 
     #[test]
@@ -162,6 +113,14 @@ mod tests {
         let mut asked = content(r#"{"input":"x"}"#);
         let many = json!({"data": vec![1.5; 100_000]}).to_string();
         asked.whole(&Bytes::from(many));
-        assert!(asked.shown().to_string().len() < 1000);
+        assert!(shown(&asked).to_string().len() < 1000);
+    }
+
+    #[test]
+    fn what_is_for_sinks_only_is_in_no_row() {
+        let Content { body, .. } = content(r#"{"input":"x"}"#);
+        let exported = Content::new(body, None);
+        assert!(exported.shown().is_none() && !exported.is_for_ledger());
+        assert_eq!(exported.raw().question, r#"{"input":"x"}"#);
     }
 }

@@ -12,6 +12,7 @@ use super::pipeline::Gateway;
 use super::translate::ContentType;
 use crate::base::clock;
 use crate::domain::deployment::Deployment;
+use crate::domain::export::TraceParent;
 
 static CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 static MODEL_ID: HeaderName = HeaderName::from_static("x-litellm-model-id");
@@ -75,6 +76,11 @@ pub fn client_call_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(&CALL_ID)?.to_str().ok()?;
     let sensible = !id.is_empty() && id.len() <= LONGEST_CALL_ID;
     sensible.then(|| id.to_string())
+}
+
+/// The caller's place in a trace, if a header names one.
+pub fn trace(headers: &HeaderMap) -> Option<TraceParent> {
+    headers.get("traceparent")?.to_str().ok().and_then(TraceParent::parse)
 }
 
 /// For a request that was refused before it came to a group.

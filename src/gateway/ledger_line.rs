@@ -129,13 +129,14 @@ fn owners(taken: &Taken, row: &mut Packer<'_>) -> serde_json::Result<()> {
 
 /// A provider's own words may quote the prompt, so they are kept only where prompts are.
 fn told<'a>(error: &'a Error, finished: &Finished) -> &'a str {
-    if finished.content.is_some() { error.message() } else { error.kept() }
+    let quotes = finished.content.as_ref().is_some_and(|content| content.is_for_ledger());
+    if quotes { error.message() } else { error.kept() }
 }
 
 impl<'a> Metadata<'a> {
     fn of(finished: &Finished, taken: &'a Taken) -> Option<Self> {
         let usage = finished.usage.unwrap_or_default();
-        let content = finished.content.as_ref().map(|content| content.shown());
+        let content = finished.content.as_ref().and_then(|content| content.shown());
         let group = finished.group.as_deref().unwrap_or_default();
         // Where no money is held, no budget counts.
         let asked_model = taken.charge.as_ref().and(taken.budgeted_model(group));

@@ -21,6 +21,7 @@ pub mod cost_headers;
 pub mod demand;
 pub mod drain;
 pub mod governance;
+pub mod handover;
 pub mod headers;
 pub mod hop;
 pub mod hop_rates;

@@ -210,8 +210,9 @@ impl Gateway {
         let ticket = self.shared.in_flight.take();
         let settle = Rc::clone(&self.settle);
         settle.arrived();
+        let trace = if settle.traces() { headers::trace(headers) } else { None };
         let mut record = Record::open(settle, endpoint, call_id, received);
-        record.note(|facts| facts.own_id = theirs.is_none().then_some(own_id));
+        record.note(|facts| (facts.own_id, facts.trace) = (theirs.is_none().then_some(own_id), trace));
         Opened { record, ticket }
     }
 

@@ -19,6 +19,7 @@ use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
 use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
+use crate::domain::export::TraceParent;
 use crate::domain::ledger::RowId;
 use crate::domain::pricing::{Cost, Price};
 use crate::wire::endpoint::Endpoint;
@@ -69,6 +70,8 @@ pub struct Finished {
     pub answer_id: Option<Box<str>>,
     /// What was asked and answered, where the ledger is to keep it.
     pub content: Option<Box<Content>>,
+    /// The caller's place in a trace, where finished requests are exported.
+    pub trace: Option<TraceParent>,
     /// What it took from limits and budgets, and who pays; `None` before it was admitted.
     pub taken: Option<Box<Taken>>,
 }
@@ -108,6 +111,11 @@ pub trait Settle {
     /// Called once when a request arrives.
     fn arrived(&self);
 
+    /// Whether it wants to know of the caller's trace.
+    fn traces(&self) -> bool {
+        false
+    }
+
     /// Called exactly once for every request. The answer says what it came to.
     fn settle(&self, finished: Finished) -> Settled;
 }
@@ -144,6 +152,7 @@ impl Record {
             output_bytes: 0,
             answer_id: None,
             content: None,
+            trace: None,
             taken: None,
         };
         Record { settle, facts: Some(Box::new(facts)) }

@@ -78,6 +78,14 @@ pub const REDIS_SECONDS: &str = "stagedoor_redis_call_seconds";
 pub const RELOADS: &str = "stagedoor_config_reloads_total";
 /// Alerts about budgets, by target and result.
 pub const ALERTS: &str = "stagedoor_alerts_total";
+/// Finished requests that sinks were to be told of, by sink and result: `sent`, `failed`, `dropped`.
+pub const EXPORTED: &str = "stagedoor_export_events_total";
+/// Repeated deliveries, by sink.
+pub const EXPORT_RETRIES: &str = "stagedoor_export_retries_total";
+/// Finished requests that wait for a sink, those on their way included.
+pub const EXPORT_WAITING: &str = "stagedoor_export_events_waiting";
+/// About what they take in memory, bytes.
+pub const EXPORT_BYTES: &str = "stagedoor_export_bytes_waiting";
 /// What is left of a key's budget, dollars.
 pub const KEY_REMAINING: &str = "litellm_remaining_api_key_budget_metric";
 /// A key's budget, dollars.
@@ -156,6 +164,10 @@ pub const HELP: &[(&str, &str)] = &[
     (REDIS_SECONDS, "Seconds that calls to the shared Redis took."),
     (RELOADS, "Configurations taken over or refused."),
     (ALERTS, "Alerts about budgets that were sent, failed or were dropped."),
+    (EXPORTED, "Finished requests that were sent to a sink, failed or were dropped."),
+    (EXPORT_RETRIES, "Repeated deliveries to a sink."),
+    (EXPORT_WAITING, "Finished requests that wait for a sink."),
+    (EXPORT_BYTES, "Memory that finished requests take while they wait for a sink, bytes."),
     (KEY_REMAINING, "What is left of a key's budget, dollars."),
     (KEY_MAX, "A key's budget, dollars."),
     (KEY_HOURS, "Hours until a key's budget begins anew."),

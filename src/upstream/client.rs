@@ -43,7 +43,7 @@ impl HttpUpstream {
         if let Some(ready) = route.ready.get() {
             return Ok(Rc::clone(ready));
         }
-        let target = Target::new(&route.url, &route.headers)?;
+        let target = Target::new(route.method, &route.url, &route.headers)?;
         let lane = self.pool.lane(target.origin(), route.reach);
         Ok(Rc::clone(route.ready.get_or_init(|| Rc::new(Ready { target, lane }))))
     }

@@ -40,13 +40,19 @@ pub struct Route {
     pub headers: Vec<(String, Secret)>,
     /// Where the URL's host may be.
     pub reach: Reach,
+    method: &'static str,
     ready: OnceCell<Rc<client::Ready>>,
 }
 
 impl Route {
-    /// A route that has not been used yet.
+    /// A route for `POST` that has not been used yet.
     pub fn new(url: String, headers: Vec<(String, Secret)>, reach: Reach) -> Rc<Self> {
-        Rc::new(Route { url, headers, reach, ready: OnceCell::new() })
+        Rc::new(Route { url, headers, reach, method: "POST", ready: OnceCell::new() })
+    }
+
+    /// The same for `PUT`.
+    pub fn put(url: String, headers: Vec<(String, Secret)>, reach: Reach) -> Rc<Self> {
+        Rc::new(Route { url, headers, reach, method: "PUT", ready: OnceCell::new() })
     }
 }
 
@@ -111,7 +117,7 @@ impl Stream for Reply {
 
 /// Something that can carry a request to a provider.
 pub trait Upstream {
-    /// Sends a `POST`. `extra` headers replace the route's of the same name. The future owns all it
+    /// Sends a request. `extra` headers replace the route's of the same name. The future owns all it
     /// needs; dropping it, or the reply, abandons the call and closes its connection.
     fn send(
         &self,

@@ -15,6 +15,7 @@ pub struct Target {
     pub host: String,
     /// TCP port.
     pub port: u16,
+    method: &'static str,
     path: String,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The head with `headers`, up to where the length follows.
@@ -26,7 +27,7 @@ impl Target {
     ///
     /// # Errors
     /// [`Fault::Unsendable`]. A value that cannot be a header value is not repeated there, it may be a key.
-    pub fn new(url: &str, headers: &[(String, Secret)]) -> Result<Self, Fault> {
+    pub fn new(method: &'static str, url: &str, headers: &[(String, Secret)]) -> Result<Self, Fault> {
         let unsendable = |cause: &dyn std::fmt::Display| Fault::Unsendable(cause.to_string());
         let uri: Uri = url.parse().map_err(|cause| unsendable(&cause))?;
         let tls = match uri.scheme_str() {
@@ -51,8 +52,8 @@ impl Target {
         ];
         replace_all(&mut all, headers)?;
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_string();
-        let head = write_head(&path, &all).freeze();
-        Ok(Target { tls, host, port, path, headers: all, head })
+        let head = write_head(method, &path, &all).freeze();
+        Ok(Target { tls, host, port, method, path, headers: all, head })
     }
 
     /// What connections to it have in common: they can carry each other's requests.
@@ -77,7 +78,7 @@ impl Target {
         } else {
             let mut headers = self.headers.clone();
             replace_all(&mut headers, extra)?;
-            write_head(&self.path, &headers)
+            write_head(self.method, &self.path, &headers)
         };
         out.extend_from_slice(b"content-length: ");
         out.extend_from_slice(itoa::Buffer::new().format(body_bytes).as_bytes());
@@ -86,9 +87,10 @@ impl Target {
     }
 }
 
-fn write_head(path: &str, headers: &[(HeaderName, HeaderValue)]) -> BytesMut {
+fn write_head(method: &str, path: &str, headers: &[(HeaderName, HeaderValue)]) -> BytesMut {
     let mut out = BytesMut::with_capacity(512);
-    out.extend_from_slice(b"POST ");
+    out.extend_from_slice(method.as_bytes());
+    out.extend_from_slice(b" ");
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in headers {
@@ -127,7 +129,7 @@ mod tests {
     fn target(url: &str, headers: &[(&str, &str)]) -> Result<Target, Fault> {
         let headers: Vec<_> =
             headers.iter().map(|(name, value)| ((*name).to_string(), Secret::from(*value))).collect();
-        Target::new(url, &headers)
+        Target::new("POST", url, &headers)
     }
 
     #[test]

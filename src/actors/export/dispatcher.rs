@@ -1,0 +1,123 @@
+//! The Dispatcher actor: one event of each finished request, for all sinks that want it.
+//!
+//! - owns: the reading end of the [`Intake`], the writing ends of the sinks' [`Queue`]s
+//! - accepts: [`Flush`]; else it looks by itself, ten times a second
+//! - tells: the queues
+//! - never: waits for a sink
+//! - on panic: restarted; the requests that it was looking at are lost
+//! - on shutdown: one last [`Flush`], bounded; what is left is lost, and said to be
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture};
+
+use super::facts::Facts;
+use super::intake::Intake;
+use super::queue::Queue;
+use crate::actors::keeper::DeathNotice;
+use crate::domain::export::Sink;
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_millis(100);
+/// How often a last flush looks.
+const LOOK: Duration = Duration::from_millis(10);
+/// So many requests are looked at without a pause; other actors of the thread have work, too.
+const AT_ONCE: usize = 500;
+
+/// Makes events.
+pub struct Dispatcher {
+    intake: Arc<Intake>,
+    sinks: Vec<(Arc<Sink>, Arc<Queue>)>,
+    notice: DeathNotice<Dispatcher>,
+}
+
+impl Dispatcher {
+    /// An incarnation for these sinks and their queues.
+    pub fn new(intake: Arc<Intake>, sinks: Vec<(Arc<Sink>, Arc<Queue>)>, notice: DeathNotice<Self>) -> Self {
+        Dispatcher { intake, sinks, notice }
+    }
+
+    fn wait(&self, ctx: &mut Context<Self>) {
+        let intake = Arc::clone(&self.intake);
+        let waiting = wrap_future::<_, Self>(async move {
+            // Either way it is looked.
+            let _ = tokio::time::timeout(EVERY, intake.many()).await;
+        });
+        ctx.spawn(waiting.map(|(), actor, ctx| {
+            let taken = actor.intake.take();
+            actor.go_on(taken, ctx);
+        }));
+    }
+
+    fn go_on(&mut self, mut taken: Vec<Box<Facts>>, ctx: &mut Context<Self>) {
+        let rest = taken.split_off(taken.len().min(AT_ONCE));
+        self.dispatch(taken);
+        if rest.is_empty() {
+            return self.wait(ctx);
+        }
+        let pausing = wrap_future::<_, Self>(tokio::task::yield_now());
+        ctx.spawn(pausing.map(|(), actor, ctx| actor.go_on(rest, ctx)));
+    }
+
+    fn dispatch(&self, taken: Vec<Box<Facts>>) {
+        let now = Instant::now();
+        for facts in taken {
+            self.tell(&facts, now);
+        }
+    }
+
+    fn tell(&self, facts: &Facts, now: Instant) {
+        let failed = facts.error.is_some();
+        let wanted = |sink: &Sink| if failed { sink.failures } else { sink.successes };
+        let owners = self.sinks.iter().all(|(sink, _)| sink.owners);
+        let plain = Arc::new(facts.event(owners));
+        let plain_size = plain.size();
+        let mut quoted = None;
+        for (sink, queue) in self.sinks.iter().filter(|(sink, _)| wanted(sink)) {
+            if sink.content {
+                let (event, size) = quoted.get_or_insert_with(|| {
+                    let event = Arc::new(facts.quoted(&plain));
+                    let size = event.size();
+                    (event, size)
+                });
+                queue.push(Arc::clone(event), *size, now);
+            } else {
+                queue.push(Arc::clone(&plain), plain_size, now);
+            }
+        }
+    }
+}
+
+impl Actor for Dispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.wait(ctx);
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.notice.retire();
+    }
+}
+
+/// Answers when nothing waits for any sink any more.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Flush;
+
+impl Handler<Flush> for Dispatcher {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
+        self.dispatch(self.intake.take());
+        let queues: Vec<Arc<Queue>> = self.sinks.iter().map(|(_, queue)| Arc::clone(queue)).collect();
+        queues.iter().for_each(|queue| queue.flush());
+        Box::pin(async move {
+            while queues.iter().any(|queue| queue.len() > 0) {
+                actix_rt::time::sleep(LOOK).await;
+            }
+        })
+    }
+}

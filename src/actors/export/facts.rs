@@ -1,0 +1,193 @@
+//! What a worker hands over of a finished request, and the event that is made of it elsewhere.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::actors::key_directory::Identity;
+use crate::base::error::{Error, Level};
+use crate::base::usage::Usage;
+use crate::domain::deployment::Deployment;
+use crate::domain::export::{self, Event, Failure, Owner, Raw, TraceParent};
+use crate::domain::ledger::RowId;
+use crate::domain::pricing::Cost;
+use crate::store::Grant;
+use crate::wire::endpoint::Endpoint;
+
+/// The longest text of a question or an answer, characters.
+const LONGEST_TEXT: usize = 65_536;
+/// The most of a question, and of an answer, as JSON, bytes.
+const MOST_JSON: usize = 256 * 1024;
+/// What is larger is not even kept until it is looked at, bytes.
+const MOST_RAW: usize = 1024 * 1024;
+
+/// What is known of a finished request. Making it costs a few counted references; nothing is written out here.
+pub struct Facts {
+    /// Ours, unique.
+    pub id: RowId,
+    /// What the caller was told as its call's id.
+    pub call_id: Box<str>,
+    /// What was asked.
+    pub endpoint: Endpoint,
+    /// Whether the answer was a stream.
+    pub stream: bool,
+    /// HTTP status the caller saw.
+    pub status: u16,
+    /// What went wrong.
+    pub error: Option<Error>,
+    /// When it was over, milliseconds since 1970.
+    pub ended_ms: i64,
+    /// Arrival to end.
+    pub duration: Duration,
+    /// Time spent waiting for providers.
+    pub upstream: Duration,
+    /// Arrival to the first token.
+    pub first_token: Option<Duration>,
+    /// Upstream calls made.
+    pub attempts: u32,
+    /// Fallback hops taken.
+    pub fallbacks: u32,
+    /// The group that answered, or failed last.
+    pub group: Option<Arc<str>>,
+    /// The deployment that answered, or failed last.
+    pub deployment: Option<Arc<Deployment>>,
+    /// The model that was asked for through a wildcard.
+    pub wild: Option<Arc<str>>,
+    /// Hash of the key.
+    pub hashed_key: Option<Arc<str>>,
+    /// Who is behind it, once the request was admitted.
+    pub identity: Option<Arc<Identity>>,
+    /// The user that a header names.
+    pub user: Option<Arc<str>>,
+    /// The caller's customer.
+    pub end_user: Option<Arc<str>>,
+    /// The session that it belongs to.
+    pub session: Option<Arc<str>>,
+    /// Its own tags.
+    pub tags: Arc<[String]>,
+    /// The caller's address.
+    pub requester: Option<IpAddr>,
+    /// What was counted.
+    pub usage: Option<Usage>,
+    /// What it cost.
+    pub cost: Option<Cost>,
+    /// What the provider called its answer.
+    pub response_id: Option<Box<str>>,
+    /// The caller's place in a trace.
+    pub trace: Option<TraceParent>,
+    /// What was asked and answered, where a sink is told of it.
+    pub content: Option<Raw>,
+}
+
+impl Facts {
+    /// Takes what was asked and answered; what is too large to wait in memory is left out.
+    pub fn quote(&mut self, mut raw: Raw) {
+        let too_large = |bytes: &Bytes| bytes.len() > MOST_RAW;
+        if too_large(&raw.question) {
+            raw.question = format!("{{\"input\":\"({} bytes, left out)\"}}", raw.question.len()).into();
+        }
+        if let export::Answer::Whole(bytes) = &mut raw.answer
+            && too_large(bytes)
+        {
+            *bytes = format!("\"({} bytes, left out)\"", bytes.len()).into();
+        }
+        self.content = Some(raw);
+    }
+
+    /// How many bytes it keeps alive.
+    pub fn size(&self) -> usize {
+        size_of::<Facts>() + self.content.as_ref().map_or(0, Raw::len)
+    }
+
+    /// The event, without what was asked and answered. `owners`: whose request it was is told, too.
+    pub fn event(&self, owners: bool) -> Event {
+        let micros = |duration: Duration| i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        let ended_us = self.ended_ms.saturating_mul(1000);
+        let started_us = ended_us.saturating_sub(micros(self.duration));
+        let deployment = self.deployment.as_deref();
+        Event {
+            id: self.id.text(&mut RowId::room()).to_owned(),
+            call_id: self.call_id.to_string(),
+            response_id: shared(self.response_id.as_deref()),
+            call_type: self.endpoint.call_type(),
+            route: self.endpoint.route(),
+            stream: self.stream,
+            status: self.status,
+            failure: self.error.as_ref().map(|error| failure(error, error.kept())),
+            started_us,
+            first_token_us: self.first_token.map(|first| started_us.saturating_add(micros(first))),
+            ended_us,
+            upstream_us: micros(self.upstream),
+            attempts: self.attempts,
+            fallbacks: self.fallbacks,
+            provider: shared(deployment.map(|deployment| deployment.provider.name)),
+            model: shared(self.wild.as_deref().or(deployment.map(|deployment| deployment.model.as_str()))),
+            model_group: shared(self.group.as_deref()),
+            model_id: shared(deployment.map(|deployment| &*deployment.id)),
+            api_base: deployment.map(|deployment| deployment.shown_base().into_owned()).unwrap_or_default(),
+            owner: if owners { self.owner() } else { Owner::default() },
+            usage: self.usage,
+            cost: self.cost,
+            tags: self.all_tags(),
+            session: shared(self.session.as_deref()),
+            parent: self.trace,
+            content: None,
+        }
+    }
+
+    /// The same event with what was asked and answered, where that is there.
+    pub fn quoted(&self, event: &Event) -> Event {
+        let content = self.content.as_ref().map(|raw| export::content(raw, LONGEST_TEXT, MOST_JSON));
+        let failure = self.error.as_ref().map(|error| failure(error, error.message()));
+        Event { content, failure, ..event.clone() }
+    }
+
+    fn grant(&self) -> Option<&Grant> {
+        self.identity.as_ref()?.grant.as_deref()
+    }
+
+    fn owner(&self) -> Owner {
+        let mut owner = Owner {
+            key_hash: shared(self.hashed_key.as_deref()),
+            user_id: shared(self.user.as_deref()),
+            end_user: shared(self.end_user.as_deref()),
+            requester_ip: self.requester.map(|address| address.to_string()).unwrap_or_default(),
+            ..Owner::default()
+        };
+        let Some(grant) = self.grant() else { return owner };
+        let own = |text: &Option<String>| text.clone().unwrap_or_default();
+        owner.key_alias = own(&grant.key.key_alias);
+        if let Some(user) = grant.key.user_id.clone().filter(|user| !user.is_empty()) {
+            owner.user_id = user;
+        }
+        owner.user_email = grant.user.as_ref().map(|user| own(&user.user_email)).unwrap_or_default();
+        owner.team_id = own(&grant.key.team_id);
+        owner.team_alias = grant.team.as_ref().map(|team| own(&team.team_alias)).unwrap_or_default();
+        owner.organization_id =
+            grant.organization.as_ref().map(|found| found.organization_id.clone()).unwrap_or_default();
+        owner
+    }
+
+    fn all_tags(&self) -> Vec<String> {
+        let of_key = self.grant().into_iter().flat_map(|grant| grant.key.tags());
+        let mut tags: Vec<String> = self.tags.iter().cloned().chain(of_key.map(str::to_owned)).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        tags
+    }
+}
+
+fn shared(text: Option<&str>) -> String {
+    text.unwrap_or_default().to_owned()
+}
+
+fn failure(error: &Error, message: &str) -> Failure {
+    let row = error.behaviour();
+    Failure {
+        class: row.class,
+        message: message.to_owned(),
+        grave: matches!(row.level, Level::Error | Level::Warn),
+    }
+}

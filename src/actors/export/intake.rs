@@ -1,0 +1,81 @@
+//! Where workers leave finished requests. A worker holds its lock for a push, the dispatcher for a swap, so nobody
+//! waits for long.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use metrics::Counter;
+use tokio::sync::Notify;
+
+use super::facts::Facts;
+use crate::config::model::ExportSettings;
+
+/// The most that waits for the dispatcher, which comes ten times a second.
+const MOST: usize = 20_000;
+/// The same in bytes, what was asked and answered included.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// The dispatcher comes at once when so much waits.
+const WAKE_AT: usize = 2_000;
+
+/// Finished requests that nobody has looked at yet.
+pub struct Intake {
+    waiting: Mutex<Waiting>,
+    many: Notify,
+    dropped: Vec<Counter>,
+    successes: bool,
+    failures: bool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    facts: Vec<Box<Facts>>,
+    bytes: usize,
+}
+
+impl Intake {
+    /// An empty one for these sinks; `dropped` counts for each of them.
+    pub fn new(settings: &ExportSettings, dropped: Vec<Counter>) -> Arc<Self> {
+        Arc::new(Intake {
+            waiting: Mutex::default(),
+            many: Notify::new(),
+            dropped,
+            successes: settings.sinks.iter().any(|sink| sink.successes),
+            failures: settings.sinks.iter().any(|sink| sink.failures),
+        })
+    }
+
+    /// Whether anybody is told of requests that ended like this.
+    pub fn wants(&self, failed: bool) -> bool {
+        if failed { self.failures } else { self.successes }
+    }
+
+    /// Leaves a request; never waits, and drops it where too much waits already.
+    pub fn push(&self, facts: Box<Facts>) {
+        let size = facts.size();
+        let mut waiting = self.lock();
+        if waiting.facts.len() >= MOST || waiting.bytes.saturating_add(size) > MOST_BYTES {
+            drop(waiting);
+            return self.dropped.iter().for_each(|counter| counter.increment(1));
+        }
+        waiting.bytes += size;
+        waiting.facts.push(facts);
+        let many = waiting.facts.len() == WAKE_AT;
+        drop(waiting);
+        if many {
+            self.many.notify_one();
+        }
+    }
+
+    /// Everything that waits.
+    pub fn take(&self) -> Vec<Box<Facts>> {
+        std::mem::take(&mut *self.lock()).facts
+    }
+
+    /// Ends when much waits.
+    pub async fn many(&self) {
+        self.many.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,22 @@
+//! Finished requests on their way to the sinks that callbacks name.
+//!
+//! A worker leaves what it has of a request in the [`Intake`], which is bounded. The [`Dispatcher`] makes one event of
+//! it and puts that into the [`Queue`] of each sink that wants it; queues are bounded, too, and drop what is oldest.
+//! For each sink an [`Exporter`] takes batches from its queue and delivers them, again and again while that may help.
+//! All of this lives on a thread of its own, so a dead sink, or a hundred thousand events to be written as JSON, take
+//! nothing from requests but processor time.
+
+mod delivery;
+mod dispatcher;
+mod exporter;
+mod facts;
+mod intake;
+mod meters;
+mod queue;
+
+pub use dispatcher::{Dispatcher, Flush};
+pub use exporter::Exporter;
+pub use facts::Facts;
+pub use intake::Intake;
+pub use meters::Meters;
+pub use queue::Queue;
