@@ -262,10 +262,11 @@ fn the_tutorials_caching_and_logging_load() {
         ),
         "{report}"
     );
-    let Loaded { config, .. } = load(&tutorial("datadog"));
+    let Loaded { config, report } = load(&tutorial("datadog"));
     assert_eq!(config.general.log_level.as_deref(), Some("INFO"));
-    assert_eq!(config.settings.later["logging"][0]["datadog_site"], "datadoghq.com");
-    assert_eq!(config.settings.later["logging"][0]["datadog_api_key"], "***");
+    let sinks: Vec<_> = config.export.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    assert_eq!(sinks, ["datadog", "langsmith"], "the tutorial's DSN is a placeholder: {report}");
+    assert!(report.to_string().contains("the DSN must look like https://KEY@host/PROJECT"), "{report}");
 }
 
 #[test]
@@ -313,7 +314,7 @@ fn the_shipped_files_load_without_a_warning() {
     assert!(files.len() >= 12, "{files:?}");
     let complete = |name: &str| match name {
         "AZURE_API_BASE" | "VLLM_BASE" => Some("https://models.example".to_owned()),
-        "SENTRY_DSN" => Some("dsn".to_owned()),
+        "SENTRY_DSN" => Some("https://key@sentry.example/1".to_owned()),
         _ => full(name).or_else(|| name.ends_with("_API_KEY").then(|| format!("value-of-{name}"))),
     };
     for file in files {

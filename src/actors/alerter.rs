@@ -1,8 +1,9 @@
-//! The Alerter actor: operators are told of budgets, at the addresses that the configuration names.
+//! The Alerter actor: operators are told of budgets and of what happens to deployments, at the addresses that the
+//! configuration names.
 //!
 //! - owns: an HTTP client, what has been told when, and one queue for each address; replicas that share Redis agree there
-//!   on who tells
-//! - accepts: [`Tell`] from the workers, [`Flush`]
+//!   on who tells of a budget
+//! - accepts: [`Tell`] from the workers, notices of the [`Bulletin`], [`Flush`]
 //! - tells: the addresses, one alert at a time each, again with growing pauses while they fail; metrics
 //! - never: slows a request down; a full queue drops what is new, and says so
 //! - on panic: restarted; what waited is lost, the log has had it
@@ -18,13 +19,16 @@ use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Resp
 use bytes::Bytes;
 use futures_util::StreamExt;
 
+use super::bulletin::Bulletin;
 use super::keeper::DeathNotice;
-use super::topology::Current;
+use super::topology::{Current, Ground};
+use crate::base::clock::unix_ms;
 use crate::base::reach::Reach;
 use crate::base::secret::Secret;
 use crate::config::model::AlertTarget;
 use crate::domain::alert::Alert;
 use crate::domain::budget::Line;
+use crate::domain::notice::{Notice, Repeats};
 use crate::redis_link::{Link, Value, cmd};
 use crate::telemetry::{Metrics, names};
 use crate::upstream::client::HttpUpstream;
@@ -53,7 +57,9 @@ pub struct Alerter {
     client: Rc<HttpUpstream>,
     metrics: Metrics,
     shared: Option<Link>,
+    bulletin: std::sync::Arc<Bulletin>,
     told: Told,
+    repeats: Repeats,
     lanes: Vec<Lane>,
     /// Alerts that wait or are under way.
     open: Rc<Cell<usize>>,
@@ -75,13 +81,35 @@ impl Alerter {
     pub fn new(
         current: Current,
         tls: std::sync::Arc<rustls::ClientConfig>,
-        metrics: Metrics,
+        ground: &Ground,
         shared: Option<Link>,
         notice: DeathNotice<Self>,
     ) -> Self {
         let (told, lanes, open) = (Told::new(), Vec::new(), Rc::default());
-        let client = Rc::new(HttpUpstream::new(tls));
-        Alerter { current, client, metrics, shared, told, lanes, open, notice }
+        let (metrics, bulletin) = (ground.metrics.clone(), std::sync::Arc::clone(&ground.bulletin));
+        let (client, repeats) = (Rc::new(HttpUpstream::new(tls)), Repeats::default());
+        Alerter { current, client, metrics, shared, bulletin, told, repeats, lanes, open, notice }
+    }
+
+    /// Waits for notices, and passes them on.
+    fn follow(&self, ctx: &mut Context<Self>) {
+        let bulletin = std::sync::Arc::clone(&self.bulletin);
+        let reading = wrap_future::<_, Self>(async move { bulletin.read().await });
+        ctx.spawn(reading.map(|notices, actor, ctx| {
+            notices.iter().for_each(|notice| actor.pass_on(notice, ctx));
+            actor.follow(ctx);
+        }));
+    }
+
+    fn pass_on(&mut self, notice: &Notice, ctx: &mut Context<Self>) {
+        let table = self.current.load_full();
+        let Some(targets) = table.config.governance.alerts.notices.get(&notice.kind) else { return };
+        let Some(more) = self.repeats.tell(notice, Instant::now()) else { return };
+        let body = Bytes::from(notice.slack(unix_ms(), more).to_string());
+        for target in targets {
+            let place = self.lane(target);
+            self.queue(place, body.clone(), ctx);
+        }
     }
 
     /// Whether this alert is none that has been told already.
@@ -203,6 +231,7 @@ impl Actor for Alerter {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(1024);
+        self.follow(ctx);
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {

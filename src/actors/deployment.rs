@@ -4,7 +4,7 @@
 //! - accepts: [`Facts`] (finished attempts, in batches), [`Hear`] (another replica's cooldown), [`Measured`] (its
 //!   latencies), [`Reconfigure`], [`Inspect`]
 //! - tells: publishes its [`View`](crate::domain::routing::snapshot::View) into the [`Cell`]; wakes the Cluster actor
-//!   when a cooldown begins; metrics; the log
+//!   when a cooldown begins; operators, through the [`Bulletin`]; metrics; the log
 //! - never: calls a provider, asks another actor, moves the in-flight count (leases do)
 //! - on panic: restarted empty; the published view, and with it a running cooldown, stays until the
 //!   first new fact, and in-flight counts are in the cell
@@ -16,11 +16,13 @@ use std::time::{Duration, Instant};
 use actix::{Actor, Context, Handler, Message};
 use tokio::sync::Notify;
 
+use super::bulletin::Bulletin;
 use super::cell::Cell;
 use super::keeper::DeathNotice;
 use crate::base::error::Kind;
 use crate::domain::deployment::Deployment;
-use crate::domain::reliability::{CooldownRules, CooldownStarted};
+use crate::domain::notice::{Notice, NoticeKind};
+use crate::domain::reliability::{CooldownRules, CooldownStarted, Outage, OutageRules, OutageWatch};
 use crate::domain::routing::samples::Samples;
 use crate::domain::routing::state::{AttemptFact, DeploymentState};
 use crate::telemetry::Metrics;
@@ -37,12 +39,17 @@ pub struct Setup {
     pub group_size: usize,
     /// Woken when a cooldown begins here, so that other replicas hear of it.
     pub cooled: Arc<Notify>,
+    /// Where operators are told of cooldowns and outages.
+    pub bulletin: Arc<Bulletin>,
+    /// What an outage is.
+    pub outage: OutageRules,
 }
 
 /// Keeps one deployment's health.
 pub struct DeploymentActor {
     setup: Setup,
     state: DeploymentState,
+    outages: OutageWatch,
     metrics: Metrics,
     series: DeploymentSeries,
     names: DeploymentNames,
@@ -65,7 +72,7 @@ impl DeploymentActor {
         let series =
             DeploymentSeries::new(&metrics, &deployment.group, &names.labels(), capacity.rpm, capacity.tpm);
         series.state.set(0.0);
-        DeploymentActor { setup, state, metrics, series, names, notice }
+        DeploymentActor { setup, state, outages: OutageWatch::default(), metrics, series, names, notice }
     }
 
     fn take_in(&mut self, fact: &AttemptFact) {
@@ -74,7 +81,41 @@ impl DeploymentActor {
         let started = self.state.observe(fact, &self.setup.rules, self.setup.group_size, now);
         if let Some(cooldown) = started {
             self.announce(&cooldown);
+            let (label, seconds) = (cooldown.kind.behaviour().label, cooldown.duration.as_secs_f64());
+            let message = format!("Deployment rests for {seconds:.1} s after {label}");
+            self.post(NoticeKind::Cooldown, "Medium", message, label);
         }
+        if let Err(failure) = &fact.outcome {
+            self.watch(failure.kind.behaviour().status, now);
+        }
+    }
+
+    /// Tells operators of an outage.
+    fn watch(&mut self, status: u16, now: Instant) {
+        let rules = self.setup.outage;
+        let Some(outage) = self.outages.observe(status, rules, now) else { return };
+        let (level, detail, count) = match outage {
+            Outage::Minor => ("Medium", "minor", rules.minor),
+            Outage::Major => ("High", "major", rules.major),
+        };
+        let seconds = rules.within.as_secs();
+        let message = format!(
+            "{detail} outage: {count} attempts failed within {seconds} s, the last with status {status}"
+        );
+        self.post(NoticeKind::Outage, level, message, detail);
+    }
+
+    fn post(&self, kind: NoticeKind, level: &'static str, message: String, detail: &'static str) {
+        let deployment = self.setup.cell.deployment();
+        self.setup.bulletin.post(Notice {
+            kind,
+            level,
+            message,
+            group: deployment.group.to_string(),
+            deployment: deployment.id.to_string(),
+            model: deployment.full_model(),
+            detail,
+        });
     }
 
     fn count(&self, fact: &AttemptFact) {

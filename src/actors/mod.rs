@@ -1,6 +1,7 @@
 //! One writer per fact: the actors and the small shared memory they publish into.
 
 pub mod alerter;
+pub mod bulletin;
 pub mod cell;
 pub mod cluster;
 pub mod confirmed;

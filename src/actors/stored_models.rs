@@ -159,8 +159,13 @@ mod tests {
         let seal = Seal::new(Secret::from("salt"));
         let opener = Opener { seal: seal.clone(), environment: Arc::new(|_| None) };
         let metrics = Metrics::new(None).unwrap();
-        let ground =
-            Ground { control: Arbiter::current(), metrics, opener: Some(opener), cooled: Arc::default() };
+        let ground = Ground {
+            control: Arbiter::current(),
+            metrics,
+            opener: Some(opener),
+            cooled: Arc::default(),
+            bulletin: Arc::default(),
+        };
         let current = Arc::new(ArcSwap::from_pointee(build(None, config("file"), &ground)));
         let slot = Arc::clone(&current);
         let topology = Kept::start("topology", Arbiter::current(), metrics::Counter::noop(), move |notice| {

@@ -15,6 +15,7 @@ use actix_rt::ArbiterHandle;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::bulletin::Bulletin;
 use super::cell::Cell;
 use super::deployment::{DeploymentActor, Setup};
 use super::keeper::{DeathNotice, Kept};
@@ -111,6 +112,8 @@ pub struct Ground {
     pub opener: Option<Opener>,
     /// Woken when a deployment begins to rest.
     pub cooled: Arc<Notify>,
+    /// Where operators are told of what happens to deployments.
+    pub bulletin: Arc<Bulletin>,
 }
 
 /// Makes the table of a file's configuration; the models of the database stay those of `old`.
@@ -187,6 +190,8 @@ fn admit(known: Option<&Member>, deployment: &Arc<Deployment>, config: &Config, 
         rules: cooldown_rules(deployment, config),
         group_size: group_size(deployment, config),
         cooled: Arc::clone(&ground.cooled),
+        bulletin: Arc::clone(&ground.bulletin),
+        outage: config.governance.alerts.outage,
     };
     match known {
         Some(member) if member.cell().describes(deployment, parallel) => {

@@ -14,7 +14,7 @@ use crate::actors::keeper::Kept;
 use crate::actors::key_directory::{Directory, KeyDirectory, Purse, Terms};
 use crate::actors::spend_writer::{Desk, Duties, Flush, SpendWriter};
 use crate::actors::spool_gauges::SpoolGauges;
-use crate::actors::topology::Current;
+use crate::actors::topology::{Current, Ground};
 use crate::base::ids;
 use crate::base::money::Nanos;
 use crate::config::Config;
@@ -90,14 +90,12 @@ pub fn alerter(
     current: &Current,
     tls: &Arc<rustls::ClientConfig>,
     redis: Option<&Link>,
-    control: &ArbiterHandle,
-    metrics: &Metrics,
+    ground: &Ground,
 ) -> Kept<Alerter> {
-    let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "alerter")]);
-    let (current, tls, metrics, redis) =
-        (Arc::clone(current), Arc::clone(tls), metrics.clone(), redis.cloned());
-    Kept::start("alerter", control.clone(), restarts, move |notice| {
-        Alerter::new(Arc::clone(&current), Arc::clone(&tls), metrics.clone(), redis.clone(), notice)
+    let restarts = ground.metrics.counter(names::ACTOR_RESTARTS, &[("actor", "alerter")]);
+    let (current, tls, own, redis) = (Arc::clone(current), Arc::clone(tls), ground.clone(), redis.cloned());
+    Kept::start("alerter", ground.control.clone(), restarts, move |notice| {
+        Alerter::new(Arc::clone(&current), Arc::clone(&tls), &own, redis.clone(), notice)
     })
 }
 

@@ -15,6 +15,7 @@ use super::{
     audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices, remember,
     server, shutdown, watch,
 };
+use crate::actors::bulletin::Bulletin;
 use crate::actors::keeper::Kept;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
@@ -118,11 +119,12 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let control = Arbiter::new();
     let opener = models::opener(&config, master);
     let cooled = Arc::default();
-    let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener, cooled };
+    let bulletin = Arc::new(Bulletin::new(config.governance.alerts.slow_after));
+    let ground = Ground { control: control.handle(), metrics: metrics.clone(), opener, cooled, bulletin };
     let current = Arc::new(ArcSwap::from_pointee(topology::build(None, Arc::clone(&config), &ground)));
     let topology = keep_topology(&current, &ground);
     let tls = tls::client_config(config.settings.ssl_verify, config.settings.ca_file.as_deref())?;
-    let alerts = accounts::alerter(&current, &tls, redis.as_ref(), &ground.control, &metrics);
+    let alerts = accounts::alerter(&current, &tls, redis.as_ref(), &ground);
     let exports = Exports::start(&config, &tls, &metrics);
     let store = remember::store(&config)?;
     let mut governance = accounts::governance(&config, &store);
@@ -152,7 +154,8 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;
     watch::start(cli, &config, topology, shared.clone());
     coordination::first_answer(&shared.governance, shared.redis.as_ref()).await;
-    let tellers = Tellers { alerts: alerts.clone(), exports: exports.intake() };
+    let bulletin = Arc::clone(&ground.bulletin);
+    let tellers = Tellers { alerts: alerts.clone(), exports: exports.intake(), bulletin };
     let running = server::start(cli, &shared, &manage, &ledger, tellers, tls)?;
     banner::say_started(&running, &config, master, cli.config.as_deref());
     control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));

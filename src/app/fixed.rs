@@ -40,6 +40,7 @@ fn general(old: &Config, new: &Config) -> Compared {
         ("general_settings.max_parallel_requests", limits.key_parallel != new_limits.key_parallel),
         ("general_settings.token_rate_limit_type", limits.tokens != new_limits.tokens),
         ("the settings of Redis", old.redis != new.redis),
+        ("general_settings.alerting_threshold", before.alerts.slow_after != after.alerts.slow_after),
         ("callbacks, callback_settings, logging", old.export != new.export),
         (
             "general_settings.fail_closed_rate_limit_enforcement, fail_closed_budget_enforcement",

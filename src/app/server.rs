@@ -25,6 +25,7 @@ use super::accounts::Ledger;
 use super::boot::{StartError, process_env};
 use super::cli::Cli;
 use crate::actors::alerter::Alerter;
+use crate::actors::bulletin::Bulletin;
 use crate::actors::export::Intake;
 use crate::actors::keeper::Kept;
 use crate::actors::router::Router;
@@ -58,6 +59,8 @@ pub struct Tellers {
     pub alerts: Kept<Alerter>,
     /// Sinks, of finished requests.
     pub exports: Option<Arc<Intake>>,
+    /// Operators, of slow and failed requests.
+    pub bulletin: Arc<Bulletin>,
 }
 
 /// How long a client may take to send a request's headers.
@@ -187,7 +190,9 @@ impl Keeping {
         let telemetry = Telemetry::new(shared.metrics.clone());
         let books = Books::new(telemetry, appender, self.keeps_master, shared.governance.rules.tokens);
         let books = Rc::new(
-            books.with_alerts(self.tellers.alerts.clone()).with_exports(self.tellers.exports.clone()),
+            books
+                .with_alerts(self.tellers.alerts.clone(), Arc::clone(&self.tellers.bulletin))
+                .with_exports(self.tellers.exports.clone()),
         );
         let own = Rc::downgrade(&books);
         actix_rt::spawn(async move {

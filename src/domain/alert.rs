@@ -145,7 +145,7 @@ impl Alert {
 }
 
 /// Names that callers choose must not mention people or whole channels.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "'")
 }
 

@@ -11,6 +11,7 @@ pub mod export;
 pub mod keys;
 pub mod ledger;
 pub mod limits;
+pub mod notice;
 pub mod pricing;
 pub mod providers;
 pub mod reliability;

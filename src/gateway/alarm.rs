@@ -1,10 +1,13 @@
-//! What is told when a settled request has passed a line of a budget.
+//! What operators are told of a settled request: that it has passed a line of a budget, was slow, or failed.
 
 use super::governance::Taken;
+use super::record::Finished;
+use crate::actors::bulletin::Bulletin;
 use crate::base::clock::unix_ms;
 use crate::base::money::Nanos;
 use crate::domain::alert::{Alert, Who};
 use crate::domain::budget::Crossing;
+use crate::domain::notice::{Notice, NoticeKind};
 
 /// The alert for one crossing; `None` when nobody knows any more whose budget it is.
 pub fn alert(taken: &Taken, crossing: &Crossing) -> Option<Alert> {
@@ -20,6 +23,33 @@ pub fn alert(taken: &Taken, crossing: &Crossing) -> Option<Alert> {
         resets_ms: crossing.resets_at,
         who: who(taken),
     })
+}
+
+/// Leaves word of a request that was slow, or failed for what its provider did.
+pub fn notices(finished: &Finished, bulletin: &Bulletin) {
+    let slow = bulletin.is_slow(finished.duration);
+    let failed = finished.error.as_ref().filter(|error| error.behaviour().cools);
+    if finished.attempts == 0 || !slow && failed.is_none() {
+        return;
+    }
+    let deployment = finished.deployment.as_deref();
+    let notice = |kind, level, message, detail| Notice {
+        kind,
+        level,
+        message,
+        group: finished.group.as_deref().unwrap_or_default().to_owned(),
+        deployment: deployment.map(|deployment| deployment.id.to_string()).unwrap_or_default(),
+        model: deployment.map(|deployment| deployment.full_model()).unwrap_or_default(),
+        detail,
+    };
+    if slow {
+        let message = format!("A request took {:.1} s", finished.duration.as_secs_f64());
+        bulletin.post(notice(NoticeKind::Slow, "Low", message, finished.endpoint.route()));
+    }
+    if let Some(error) = failed {
+        let message = format!("A request failed with status {}: {}", finished.status, error.kept());
+        bulletin.post(notice(NoticeKind::Failed, "High", message, error.behaviour().class));
+    }
 }
 
 fn who(taken: &Taken) -> Who {

@@ -10,6 +10,7 @@ use super::record::{Finished, Settle, Settled};
 use super::settle::Telemetry;
 use super::{alarm, handover};
 use crate::actors::alerter::{Alerter, Tell};
+use crate::actors::bulletin::Bulletin;
 use crate::actors::export::Intake;
 use crate::actors::keeper::Kept;
 use crate::base::clock::{self, unix_ms};
@@ -31,6 +32,8 @@ pub struct Books {
     counted: TokenCount,
     /// Who tells operators of budgets.
     alerts: Option<Kept<Alerter>>,
+    /// Where operators are told of slow and failed requests.
+    bulletin: Option<Arc<Bulletin>>,
     /// Who passes finished requests on to sinks.
     exports: Option<Arc<Intake>>,
 }
@@ -52,13 +55,13 @@ impl Books {
     ) -> Self {
         let spool =
             appender.map(|appender| RefCell::new(Spool { appender, line: Vec::new(), refused: false }));
-        Books { telemetry, spool, keeps_master, counted, alerts: None, exports: None }
+        Books { telemetry, spool, keeps_master, counted, alerts: None, bulletin: None, exports: None }
     }
 
-    /// Operators are told of budgets by this one.
+    /// Operators are told of budgets by this one, and of requests through the other.
     #[must_use]
-    pub fn with_alerts(mut self, alerts: Kept<Alerter>) -> Self {
-        self.alerts = Some(alerts);
+    pub fn with_alerts(mut self, alerts: Kept<Alerter>, bulletin: Arc<Bulletin>) -> Self {
+        (self.alerts, self.bulletin) = (Some(alerts), Some(bulletin));
         self
     }
 
@@ -172,6 +175,9 @@ impl Settle for Books {
     }
 
     fn settle(&self, mut finished: Finished) -> Settled {
+        if let Some(bulletin) = &self.bulletin {
+            alarm::notices(&finished, bulletin);
+        }
         let mut settled = Settled::default();
         if let Some(taken) = finished.taken.take() {
             settled = self.close(&mut finished, *taken);

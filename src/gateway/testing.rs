@@ -147,7 +147,8 @@ impl Rig {
     pub async fn new(yaml: &str, strategy: MakeStrategy) -> Self {
         let metrics = Metrics::new(None).unwrap();
         let (control, cooled) = (Arbiter::current(), Arc::default());
-        let ground = Ground { control, metrics: metrics.clone(), opener: None, cooled };
+        let ground =
+            Ground { control, metrics: metrics.clone(), opener: None, cooled, bulletin: Arc::default() };
         let table = topology::build(None, Arc::new(config(yaml)), &ground);
         let shared = Shared {
             redis: None,

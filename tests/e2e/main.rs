@@ -10,6 +10,7 @@ mod cooldown;
 mod docs;
 mod endpoints;
 mod errors;
+mod export;
 mod fallbacks;
 mod first_minute;
 mod hang_up;

@@ -32,8 +32,7 @@ pub fn envelopes(settings: &Sentry, events: &[Arc<Event>], now_us: i64) -> Vec<O
 /// One item in an envelope: a line about the envelope, one about the item, the item.
 fn envelope(settings: &Sentry, kind: &str, item: &Value, now_us: i64) -> Outgoing {
     let body = item.to_string();
-    let head =
-        json!({"event_id": item["event_id"], "sent_at": rfc3339(now_us), "dsn": settings.dsn.expose()});
+    let head = json!({"event_id": item["event_id"], "sent_at": rfc3339(now_us)});
     let about = json!({"type": kind, "length": body.len(), "content_type": "application/json"});
     let auth =
         format!("Sentry sentry_version=7, sentry_client={CLIENT}, sentry_key={}", settings.key.expose());
@@ -158,7 +157,6 @@ mod tests {
         Sentry {
             url: "https://sentry.example/api/42/envelope/".into(),
             key: "public-canary".into(),
-            dsn: "https://public@sentry.example/42".into(),
             environment: "production".into(),
             share: 1.0,
             traced,

@@ -77,8 +77,6 @@ pub struct Sentry {
     pub url: String,
     /// The public key of the DSN.
     pub key: Secret,
-    /// The DSN without its secret part, which envelopes name.
-    pub dsn: Secret,
     /// `environment`
     pub environment: String,
     /// Share of failures that is sent, 0 to 1.

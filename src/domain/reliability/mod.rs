@@ -5,12 +5,14 @@
 
 pub mod cooldown;
 pub mod fallback;
+pub mod outage;
 pub mod policy;
 pub mod request_fallbacks;
 pub mod retry;
 
 pub use cooldown::{CooldownRules, CooldownStarted, Thresholds, Trigger};
 pub use fallback::FallbackPlan;
+pub use outage::{Outage, OutageRules, OutageWatch};
 pub use policy::{AllowedFails, Class, ClassCounts, Fallback, Fallbacks, RetryPolicy};
 pub use request_fallbacks::RequestFallbacks;
 pub use retry::{GroupFacts, Next, RetryState};

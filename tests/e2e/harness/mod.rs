@@ -1,5 +1,6 @@
 //! What the tests stand on: the program as a process, a raw HTTP client, and a provider driven by hand.
 
+pub mod collector;
 pub mod config;
 pub mod conn;
 pub mod gateway;
@@ -11,6 +12,7 @@ pub mod tls;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+pub use collector::Collector;
 pub use config::{anthropic, azure, chat, config, openai, with};
 pub use conn::Reply;
 pub use fake_provider::FakeProvider;

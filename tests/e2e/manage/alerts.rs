@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{done, key};
-use crate::harness::{FakeProvider, Gateway, Manual, chat, config, openai, with};
+use crate::harness::collector::Received;
+use crate::harness::{Collector, FakeProvider, Gateway, Manual, chat, config, openai, with};
 
 /// A gateway whose answers cost exactly 0.01, and that tells `addresses`.
 async fn gateway(provider: &FakeProvider, environment: &[(&str, &str)], general: Value) -> Gateway {
@@ -78,4 +79,47 @@ async fn slack_is_told_of_a_team_and_a_refusing_address_is_given_up() {
     assert!(line.contains("403") && !line.contains("hook-secret"), "{line}");
     let metrics = gateway.get("/metrics").await.text();
     assert!(metrics.contains(r#"stagedoor_alerts_total{target="webhook",result="failed"} 1"#), "{metrics}");
+}
+
+#[tokio::test]
+async fn slack_is_told_of_slow_and_failed_requests_cooldowns_and_outages() {
+    let (provider, slack) = (FakeProvider::start().await, Collector::start().await);
+    let settings = json!({"general_settings": {"alerting": ["slack"], "alerting_threshold": 0.2,
+        "alert_to_webhook_url": {"outage_alerts": slack.url("/outages")}}});
+    let models = [
+        openai("bad", &provider, "sk-fake.status=500"),
+        openai("slow", &provider, "sk-fake.slow=300"),
+        openai("full", &provider, "sk-fake.status=429.id=1"),
+        openai("full", &provider, "sk-fake.status=429.id=2"),
+    ];
+    let gateway = Gateway::start()
+        .env("SLACK_WEBHOOK_URL", &slack.url("/all"))
+        .serve(&with(config(&models), settings))
+        .await;
+    assert_eq!(gateway.chat(&chat("slow")).await.status(), 200);
+    assert_eq!(gateway.chat(&chat("full")).await.status(), 429);
+    for _ in 0..6 {
+        assert_eq!(gateway.chat(&chat("bad")).await.status(), 500);
+    }
+    let texts = |all: &[Received]| -> Vec<String> {
+        all.iter().map(|one| one.json()["text"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = slack
+        .until("/all", |all| {
+            let all = texts(all);
+            let told = |kind: &str| all.iter().any(|text| text.contains(&format!("Alert type: `{kind}`")));
+            ["llm_too_slow", "llm_exceptions", "cooldown_deployment"]
+                .iter()
+                .all(|kind| told(kind))
+                .then_some(all)
+        })
+        .await;
+    let of_bad = |text: &&String| text.contains("llm_exceptions") && text.contains("model_group: `bad`");
+    assert_eq!(all.iter().filter(of_bad).count(), 1, "told once: {all:?}");
+    let outage = texts(&slack.until("/outages", |all| (!all.is_empty()).then(|| all.to_vec())).await);
+    assert!(
+        outage[0].contains("5 attempts failed") && outage[0].contains("model_group: `bad`"),
+        "{outage:?}"
+    );
+    assert!(!all.iter().any(|text| text.contains("Hello") || text.contains("127.0.0.1")), "{all:?}");
 }

@@ -76,7 +76,6 @@ pub fn sentry(inputs: &Inputs<'_>) -> Option<Sentry> {
     Some(Sentry {
         url: inputs.address(format!("{scheme}://{host}{path}/api/{project}/envelope"))? + "/",
         key: key.into(),
-        dsn: format!("{scheme}://{key}@{host}{path}/{project}").into(),
         environment: inputs
             .text(&["environment"], &["SENTRY_ENVIRONMENT"])
             .unwrap_or_else(|| "production".to_owned()),

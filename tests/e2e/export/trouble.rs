@@ -1,0 +1,121 @@
+//! Sinks that fail, refuse, hang or are not there.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+
+use super::{everywhere, models, question, start};
+use crate::harness::{Collector, FakeProvider, Gateway, Manual, eventually, with};
+
+/// A gateway that tells `GENERIC_LOGGER_ENDPOINT` only.
+async fn telling(provider: &FakeProvider, url: &str, more: &[(&str, String)]) -> Gateway {
+    let settings = json!({"litellm_settings": {"callbacks": ["generic_api"]}});
+    let mut environment =
+        vec![("GENERIC_LOGGER_ENDPOINT", url.to_owned()), ("DEFAULT_FLUSH_INTERVAL_SECONDS", "1".to_owned())];
+    environment.extend_from_slice(more);
+    start(&environment, &with(models(provider), settings)).await
+}
+
+async fn calls(gateway: &Gateway, count: usize) {
+    for _ in 0..count {
+        assert_eq!(gateway.chat(&question("gpt")).await.status(), 200);
+    }
+}
+
+/// The ids of all events of these requests.
+fn ids(all: &[crate::harness::collector::Received]) -> Vec<String> {
+    let told = all.iter().flat_map(|one| one.json().as_array().unwrap().clone());
+    told.map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn what_a_failing_sink_did_not_take_comes_again() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    collector
+        .answer_with(&[("503 Service Unavailable", ""), ("429 Too Many Requests", "retry-after: 1\r\n")]);
+    let gateway = telling(&provider, &collector.url("/x"), &[]).await;
+    calls(&gateway, 3).await;
+    let all = collector.until("/x", |all| (all.len() >= 3).then(|| all.to_vec())).await;
+    assert_eq!((all[1].body.clone(), all[2].body.clone()), (all[0].body.clone(), all[0].body.clone()));
+    gateway.logged("a sink takes finished requests again").await;
+    eventually("all are sent", || async {
+        let sent = gateway.metric("stagedoor_export_events_total", &["generic_api", "sent"]).await;
+        (sent == Some(3.0)).then_some(())
+    })
+    .await;
+    assert_eq!(gateway.metric("stagedoor_export_retries_total", &["generic_api"]).await, Some(2.0));
+    assert_eq!(gateway.metric("stagedoor_export_events_waiting", &["generic_api"]).await, Some(0.0));
+    assert_eq!(gateway.log().matches("a sink cannot be told of finished requests").count(), 1);
+}
+
+#[tokio::test]
+async fn what_is_too_large_at_once_comes_in_parts_and_a_refusal_is_final() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    collector.answer_with(&[("413 Payload Too Large", "")]);
+    let gateway = telling(&provider, &collector.url("/x"), &[("DEFAULT_BATCH_SIZE", "4".into())]).await;
+    calls(&gateway, 4).await;
+    let all = collector.until("/x", |all| (ids(all).len() >= 8).then(|| all.to_vec())).await;
+    let (first, rest) = (ids(&all[..1]), ids(&all[1..]));
+    let unique: HashSet<&String> = rest.iter().collect();
+    assert_eq!((first.len(), unique.len(), rest.len()), (4, 4, 4));
+    collector.answer_with(&[("401 Unauthorized", "")]);
+    calls(&gateway, 4).await;
+    let line = gateway.logged("a sink refuses finished requests").await;
+    assert!(line.contains("401"), "{line}");
+    eventually("it is counted", || async {
+        let failed = gateway.metric("stagedoor_export_events_total", &["generic_api", "failed"]).await;
+        (failed == Some(4.0)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn dead_sinks_slow_nobody_and_end_with_the_program() {
+    let (provider, hanging) = (FakeProvider::start().await, Collector::hanging().await);
+    // Nobody listens there any more.
+    let gone = Manual::listen().await.addr;
+    let mut environment = everywhere(&hanging);
+    environment.retain(|(name, _)| !matches!(*name, "LANGFUSE_HOST" | "GENERIC_LOGGER_ENDPOINT"));
+    environment.push(("LANGFUSE_HOST", format!("http://{gone}")));
+    environment.push(("GENERIC_LOGGER_ENDPOINT", format!("http://{gone}/x")));
+    environment.push(("SHUTDOWN_DRAIN_DELAY", "0".into()));
+    let settings = with(models(&provider), super::all_sinks(&hanging));
+    let mut gateway = start(&environment, &settings).await;
+    calls(&gateway, 50).await;
+    gateway.logged("a sink cannot be told of finished requests").await;
+    hanging.first("/api/v2/logs").await;
+    calls(&gateway, 50).await;
+    eventually("all wait", || async {
+        let waiting = gateway.metric("stagedoor_export_events_waiting", &["langfuse"]).await;
+        (waiting == Some(100.0)).then_some(())
+    })
+    .await;
+    assert_eq!(gateway.metric("stagedoor_export_events_total", &["dropped"]).await, Some(0.0));
+    gateway.signal("TERM");
+    assert!(gateway.ended().await.success());
+    assert!(gateway.log().contains("finished requests are left undelivered"), "{}", gateway.log());
+}
+
+#[tokio::test]
+async fn what_waits_is_delivered_at_the_end() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    let slow = [("DEFAULT_FLUSH_INTERVAL_SECONDS", "3600".to_owned()), ("SHUTDOWN_DRAIN_DELAY", "0".into())];
+    let mut gateway = telling(&provider, &collector.url("/x"), &slow).await;
+    calls(&gateway, 3).await;
+    assert_eq!(collector.to("/x").len(), 0);
+    gateway.signal("TERM");
+    assert!(gateway.ended().await.success());
+    assert_eq!(ids(&collector.to("/x")).len(), 3);
+}
+
+#[tokio::test]
+async fn a_callback_that_cannot_work_is_named_and_stops_nothing() {
+    let provider = FakeProvider::start().await;
+    let settings = json!({"litellm_settings": {"callbacks": ["langfuze", "langsmith"]}});
+    let gateway = start(&[], &with(models(&provider), settings)).await;
+    assert_eq!(gateway.chat(&question("gpt")).await.status(), 200);
+    gateway.logged("unknown callback \"langfuze\", did you mean \"langfuse\"?").await;
+    gateway.logged("has no effect without LANGSMITH_API_KEY").await;
+    let metrics: Value = gateway.get("/metrics").await.text().into();
+    assert!(!metrics.as_str().unwrap().contains("stagedoor_export_events_waiting{"));
+}
