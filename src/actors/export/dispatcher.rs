@@ -7,6 +7,7 @@
 //! - on panic: restarted; the requests that it was looking at are lost
 //! - on shutdown: one last [`Flush`], bounded; what is left is lost, and said to be
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,13 +31,15 @@ const AT_ONCE: usize = 500;
 pub struct Dispatcher {
     intake: Arc<Intake>,
     sinks: Vec<(Arc<Sink>, Arc<Queue>)>,
+    /// Taken from the intake and not looked at yet.
+    taken: VecDeque<Box<Facts>>,
     notice: DeathNotice<Dispatcher>,
 }
 
 impl Dispatcher {
     /// An incarnation for these sinks and their queues.
     pub fn new(intake: Arc<Intake>, sinks: Vec<(Arc<Sink>, Arc<Queue>)>, notice: DeathNotice<Self>) -> Self {
-        Dispatcher { intake, sinks, notice }
+        Dispatcher { intake, sinks, taken: VecDeque::new(), notice }
     }
 
     fn wait(&self, ctx: &mut Context<Self>) {
@@ -45,25 +48,26 @@ impl Dispatcher {
             // Either way it is looked.
             let _ = tokio::time::timeout(EVERY, intake.many()).await;
         });
-        ctx.spawn(waiting.map(|(), actor, ctx| {
-            let taken = actor.intake.take();
-            actor.go_on(taken, ctx);
-        }));
+        ctx.spawn(waiting.map(|(), actor, ctx| actor.go_on(ctx)));
     }
 
-    fn go_on(&mut self, mut taken: Vec<Box<Facts>>, ctx: &mut Context<Self>) {
-        let rest = taken.split_off(taken.len().min(AT_ONCE));
-        self.dispatch(taken);
-        if rest.is_empty() {
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        // Before that is empty the rest waits in the intake, which is bounded.
+        if self.taken.is_empty() {
+            self.taken.extend(self.intake.take());
+        }
+        self.dispatch(AT_ONCE);
+        if self.taken.is_empty() {
             return self.wait(ctx);
         }
         let pausing = wrap_future::<_, Self>(tokio::task::yield_now());
-        ctx.spawn(pausing.map(|(), actor, ctx| actor.go_on(rest, ctx)));
+        ctx.spawn(pausing.map(|(), actor, ctx| actor.go_on(ctx)));
     }
 
-    fn dispatch(&self, taken: Vec<Box<Facts>>) {
+    fn dispatch(&mut self, most: usize) {
         let now = Instant::now();
-        for facts in taken {
+        for _ in 0..most {
+            let Some(facts) = self.taken.pop_front() else { return };
             self.tell(&facts, now);
         }
     }
@@ -111,7 +115,8 @@ impl Handler<Flush> for Dispatcher {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Flush, _: &mut Self::Context) -> Self::Result {
-        self.dispatch(self.intake.take());
+        self.taken.extend(self.intake.take());
+        self.dispatch(usize::MAX);
         let queues: Vec<Arc<Queue>> = self.sinks.iter().map(|(_, queue)| Arc::clone(queue)).collect();
         queues.iter().for_each(|queue| queue.flush());
         Box::pin(async move {
