@@ -69,10 +69,10 @@ impl Exports {
         if let Some(asked) = dispatcher.with(|address| address.send(Flush))
             && actix_rt::time::timeout(LAST_EVENTS, asked).await.is_err()
         {
-            for (sink, queue) in sinks.iter().filter(|(_, queue)| queue.len() > 0) {
+            for (sink, queue) in sinks.iter().filter(|(_, queue)| queue.waiting() > 0) {
                 tracing::warn!(
                     sink = sink.name,
-                    events = queue.len(),
+                    events = queue.waiting(),
                     "finished requests are left undelivered"
                 );
             }

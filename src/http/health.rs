@@ -70,11 +70,13 @@ pub async fn readiness_details(_: Admin, gateway: Data<Rc<Gateway>>, manage: Dat
             Some(json!({"model_name": &*deployment.group, "model_id": &*deployment.id, "problem": problem}))
         })
         .collect();
+    let callbacks: Vec<&str> = table.config.export.sinks.iter().map(|sink| sink.name.as_str()).collect();
     HttpResponse::Ok().json(json!({
         "status": if gateway.is_draining() { "shutting_down" } else { "healthy" },
         "db": database(&manage),
         "redis": redis(&gateway),
         "version": env!("CARGO_PKG_VERSION"),
+        "success_callbacks": callbacks,
         "config_generation": table.generation,
         "deployments": table.members().len(),
         "unusable_deployments": broken,

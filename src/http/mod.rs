@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod auth;
+pub mod callbacks;
 pub mod data;
 pub mod docs;
 pub mod front;

@@ -76,7 +76,7 @@ pub const REDIS_CALLS: &str = "stagedoor_redis_calls_total";
 pub const REDIS_SECONDS: &str = "stagedoor_redis_call_seconds";
 /// Configurations taken over, by result.
 pub const RELOADS: &str = "stagedoor_config_reloads_total";
-/// Alerts about budgets, by target and result.
+/// Alerts, by target and result.
 pub const ALERTS: &str = "stagedoor_alerts_total";
 /// Finished requests that sinks were to be told of, by sink and result: `sent`, `failed`, `dropped`.
 pub const EXPORTED: &str = "stagedoor_export_events_total";
@@ -163,7 +163,7 @@ pub const HELP: &[(&str, &str)] = &[
     (REDIS_CALLS, "Calls to the shared Redis, by result."),
     (REDIS_SECONDS, "Seconds that calls to the shared Redis took."),
     (RELOADS, "Configurations taken over or refused."),
-    (ALERTS, "Alerts about budgets that were sent, failed or were dropped."),
+    (ALERTS, "Alerts that were sent, failed or were dropped."),
     (EXPORTED, "Finished requests that were sent to a sink, failed or were dropped."),
     (EXPORT_RETRIES, "Repeated deliveries to a sink."),
     (EXPORT_WAITING, "Finished requests that wait for a sink."),

@@ -54,7 +54,7 @@ impl Dispatcher {
     fn go_on(&mut self, ctx: &mut Context<Self>) {
         // Before that is empty the rest waits in the intake, which is bounded.
         if self.taken.is_empty() {
-            self.taken.extend(self.intake.take());
+            self.taken = self.intake.take();
         }
         self.dispatch(AT_ONCE);
         if self.taken.is_empty() {
@@ -120,7 +120,7 @@ impl Handler<Flush> for Dispatcher {
         let queues: Vec<Arc<Queue>> = self.sinks.iter().map(|(_, queue)| Arc::clone(queue)).collect();
         queues.iter().for_each(|queue| queue.flush());
         Box::pin(async move {
-            while queues.iter().any(|queue| queue.len() > 0) {
+            while queues.iter().any(|queue| queue.waiting() > 0) {
                 actix_rt::time::sleep(LOOK).await;
             }
         })

@@ -98,7 +98,7 @@ impl Facts {
 
     /// How many bytes it keeps alive.
     pub fn size(&self) -> usize {
-        size_of::<Facts>() + self.content.as_ref().map_or(0, Raw::len)
+        size_of::<Facts>() + self.content.as_ref().map_or(0, Raw::size)
     }
 
     /// The event, without what was asked and answered. `owners`: whose request it was is told, too.
@@ -189,5 +189,80 @@ fn failure(error: &Error, message: &str) -> Failure {
         class: row.class,
         message: message.to_owned(),
         grave: matches!(row.level, Level::Error | Level::Warn),
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::base::error::Kind;
+
+    /// What is known of some request.
+    pub fn facts() -> Facts {
+        let id = RowId::new(1_700_000_000_000);
+        Facts {
+            id,
+            call_id: "call".into(),
+            endpoint: Endpoint::Chat,
+            stream: true,
+            status: 200,
+            error: None,
+            ended_ms: 1_700_000_000_000,
+            duration: Duration::from_millis(1500),
+            upstream: Duration::from_millis(1400),
+            first_token: Some(Duration::from_millis(500)),
+            attempts: 1,
+            fallbacks: 0,
+            group: Some("gpt".into()),
+            deployment: None,
+            wild: None,
+            hashed_key: Some("hash".into()),
+            identity: None,
+            user: Some("ann".into()),
+            end_user: Some("customer".into()),
+            session: None,
+            tags: Arc::from(["b".to_owned(), "a".to_owned(), "b".to_owned()]),
+            requester: None,
+            usage: None,
+            cost: None,
+            response_id: None,
+            trace: None,
+            content: None,
+        }
+    }
+
+    #[test]
+    fn an_event_says_when_and_whose() {
+        let event = facts().event(true);
+        assert_eq!(event.ended_us - event.started_us, 1_500_000);
+        assert_eq!(event.first_token_us, Some(event.started_us + 500_000));
+        assert_eq!((event.owner.key_hash.as_str(), event.owner.user_id.as_str()), ("hash", "ann"));
+        assert_eq!(event.tags, ["a", "b"]);
+        assert_eq!(facts().event(false).owner, Owner::default());
+    }
+
+    #[test]
+    fn a_providers_own_words_are_quoted_with_the_rest_only() {
+        let error = Error::new(Kind::UpstreamBadRequest, "you said canary").in_providers_words();
+        let mut failed = Facts { error: Some(error), status: 400, ..facts() };
+        failed.quote(Raw { question: r#"{"messages":[]}"#.into(), answer: export::Answer::Nothing });
+        let plain = failed.event(true);
+        assert!(!format!("{plain:?}").contains("canary"));
+        let quoted = failed.quoted(&plain);
+        assert_eq!(quoted.failure.unwrap().message, "you said canary");
+        assert_eq!(quoted.content.unwrap().question, json!([]));
+    }
+
+    #[test]
+    fn what_is_too_large_does_not_wait_in_memory() {
+        let mut large = facts();
+        let picture = Bytes::from(vec![b' '; MOST_RAW + 1]);
+        large.quote(Raw { question: picture.clone(), answer: export::Answer::Whole(picture) });
+        assert!(large.size() < 10_000);
+        let content = large.quoted(&large.event(true)).content.unwrap();
+        assert_eq!(content.question, "(1048577 bytes, left out)");
+        assert_eq!(content.answer, "(1048577 bytes, left out)");
     }
 }

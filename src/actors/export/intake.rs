@@ -1,6 +1,7 @@
 //! Where workers leave finished requests. A worker holds its lock for a push, the dispatcher for a swap, so nobody
 //! waits for long.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use metrics::Counter;
@@ -27,7 +28,7 @@ pub struct Intake {
 
 #[derive(Default)]
 struct Waiting {
-    facts: Vec<Box<Facts>>,
+    facts: VecDeque<Box<Facts>>,
     bytes: usize,
 }
 
@@ -57,7 +58,7 @@ impl Intake {
             return self.dropped.iter().for_each(|counter| counter.increment(1));
         }
         waiting.bytes += size;
-        waiting.facts.push(facts);
+        waiting.facts.push_back(facts);
         let many = waiting.facts.len() == WAKE_AT;
         drop(waiting);
         if many {
@@ -66,7 +67,7 @@ impl Intake {
     }
 
     /// Everything that waits.
-    pub fn take(&self) -> Vec<Box<Facts>> {
+    pub fn take(&self) -> VecDeque<Box<Facts>> {
         std::mem::take(&mut *self.lock()).facts
     }
 
@@ -77,5 +78,35 @@ impl Intake {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::tests::facts;
+    use super::*;
+    use crate::domain::export::{Answer, Raw};
+    use crate::telemetry::{Metrics, names};
+
+    #[test]
+    fn what_nobody_takes_is_bounded_and_counted() {
+        let metrics = Metrics::new(None).unwrap();
+        let dropped = metrics.counter(names::EXPORTED, &[("sink", "s"), ("result", "dropped")]);
+        let intake = Intake::new(&ExportSettings::default(), vec![dropped]);
+        assert!(!intake.wants(true) && !intake.wants(false), "no sink is configured");
+        let quoting = || {
+            let mut facts = facts();
+            let question = vec![b'x'; 1024 * 1024].into();
+            facts.quote(Raw { question, answer: Answer::Nothing });
+            Box::new(facts)
+        };
+        (0..40).for_each(|_| intake.push(quoting()));
+        let taken = intake.take();
+        assert!(taken.len() < 33, "{}", taken.len());
+        let text = metrics.render();
+        let counted = format!("result=\"dropped\"}} {}", 40 - taken.len());
+        assert!(text.contains(&counted), "{text}");
+        intake.push(Box::new(facts()));
+        assert_eq!(intake.take().len(), 1, "there is room again");
     }
 }

@@ -166,7 +166,7 @@ impl Queue {
     }
 
     /// How many events wait or are under way.
-    pub fn len(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.lock().events
     }
 
@@ -208,9 +208,9 @@ mod tests {
         assert!(matches!(queue.look(BATCHING, start), Look::Wait(longest) if longest == BATCHING.every));
         let late = start + BATCHING.every;
         let Look::Batch(batch) = queue.look(BATCHING, late) else { panic!("it has waited long enough") };
-        assert_eq!((ids(&batch), queue.len()), (vec!["1"], 1));
+        assert_eq!((ids(&batch), queue.waiting()), (vec!["1"], 1));
         drop(batch);
-        assert_eq!(queue.len(), 0);
+        assert_eq!(queue.waiting(), 0);
         (2..7).for_each(|id| queue.push(event(id), 1, late));
         let Look::Batch(batch) = queue.look(BATCHING, late) else { panic!("there are enough") };
         assert_eq!(ids(&batch), ["2", "3", "4"]);
@@ -228,14 +228,14 @@ mod tests {
         let Look::Batch(batch) = by_count.look(BATCHING, now) else { panic!("full") };
         assert_eq!(ids(&batch), ["3", "4", "5"]);
         by_count.push(event(6), 1, now);
-        assert_eq!(by_count.len(), 3, "what is under way takes all the room");
+        assert_eq!(by_count.waiting(), 3, "what is under way takes all the room");
         let text = metrics.render();
         assert!(text.contains("stagedoor_export_events_total{sink=\"s\",result=\"dropped\"} 3"), "{text}");
         let (by_bytes, _) = queue(100, 10);
         (1..=4).for_each(|id| by_bytes.push(event(id), 4, now));
-        assert_eq!(by_bytes.len(), 2);
+        assert_eq!(by_bytes.waiting(), 2);
         by_bytes.push(event(9), 11, now);
-        assert_eq!(by_bytes.len(), 0, "what is larger than all the room never fits");
+        assert_eq!(by_bytes.waiting(), 0, "what is larger than all the room never fits");
     }
 
     #[tokio::test(start_paused = true)]

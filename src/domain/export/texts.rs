@@ -47,7 +47,7 @@ pub struct Raw {
 
 impl Raw {
     /// How many bytes they are.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         let answer = match &self.answer {
             Answer::Nothing => 0,
             Answer::Whole(bytes) | Answer::Stream(bytes) => bytes.len(),

@@ -46,6 +46,11 @@ async fn payloads(collector: &Collector) -> (Value, Value) {
 async fn each_sink_gets_its_own_form_and_nothing_secret() {
     let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
     let (gateway, key) = exported(&provider, &collector, json!({})).await;
+    let listed = gateway.get("/callbacks/list").await.json();
+    assert_eq!(
+        (&listed["failure"], &listed["success_and_failure"][0]),
+        (&json!(["sentry"]), &json!("datadog"))
+    );
     webhook(&collector).await;
     datadog(&collector).await;
     sentry(&collector).await;

@@ -66,7 +66,7 @@ pub fn sentry(inputs: &Inputs<'_>) -> Option<Sentry> {
         let (host, project) = place.trim_end_matches('/').rsplit_once('/')?;
         let good =
             !host.is_empty() && !project.is_empty() && project.bytes().all(|byte| byte.is_ascii_digit());
-        good.then(|| (scheme, key, host, project))
+        good.then_some((scheme, key, host, project))
     };
     let Some((scheme, key, host, project)) = parts() else {
         inputs.warn("has no effect: the DSN must look like https://KEY@host/PROJECT");

@@ -36,6 +36,13 @@ pub const READ: Area = Area {
             &[],
             gives("The state of this process."),
         ),
+        op(
+            Get,
+            "/callbacks/list",
+            "Where finished requests are told of; for admins.",
+            &[],
+            gives("Names by success, failure, success_and_failure."),
+        ),
     ],
 };
 
