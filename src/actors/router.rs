@@ -19,9 +19,11 @@ use super::cell::{Full as CellFull, Lease};
 use super::keeper::DeathNotice;
 use super::topology::Table;
 use crate::base::clock;
+use crate::config::model::RouterSettings;
+use crate::domain::routing::explain::decision;
 use crate::domain::routing::groups::Resolved;
 use crate::domain::routing::{
-    Candidate, FilterRequest, FilterSettings, Full, Nothing, PickContext, RequestTags, Strategy,
+    Candidate, Decision, FilterRequest, FilterSettings, Full, Nothing, PickContext, RequestTags, Strategy,
     StrategyArgs, StrategyName, Tried, View, choose, strategy,
 };
 
@@ -50,56 +52,22 @@ impl Router {
 
     fn pick(&mut self, pick: &Pick) -> Result<Picked, NoPick> {
         self.follow(&pick.table);
-        let now = clock::now();
-        let members = &pick.resolved.members;
         let router = &pick.table.config.router;
-        let counted = router.strategy == StrategyName::UsageBased;
-        let cells: SmallVec<[&super::topology::Member; 8]> =
-            members.iter().filter_map(|member| pick.table.member(&member.deployment)).collect();
-        let views: SmallVec<[Guard<Arc<View>>; 8]> =
-            cells.iter().map(|member| member.cell().view()).collect();
-        let candidates: SmallVec<[Candidate<'_>; 8]> =
-            cells.iter().zip(&views).map(|(member, view)| candidate(member, view, counted, now)).collect();
-        let tags = RequestTags::parse(pick.tags.iter().map(String::as_str));
-        let request = FilterRequest {
-            tags: &tags,
-            input_tokens: pick.input_tokens,
-            estimated_tokens: pick.estimated_tokens,
-            tried: &pick.tried,
-            now,
-        };
-        let settings = FilterSettings {
-            pre_call_checks: router.pre_call_checks,
-            tag_filtering: router.tag_filtering,
-            tag_match_any: router.tag_match_any,
-            default_max_parallel: router.default_max_parallel_requests,
-        };
-        let context = PickContext {
-            stream: pick.stream,
-            estimated_tokens: pick.estimated_tokens,
-            now,
-            group: &pick.resolved.group,
-        };
-        let wait = |index: usize, which: Full| {
-            cells.get(index).map_or(Duration::ZERO, |member| {
-                member.cell().wait(which == Full::Tpm, pick.estimated_tokens, now)
-            })
-        };
         let make = &self.make;
         let strategy = self
             .strategies
             .entry(Arc::clone(&pick.resolved.group))
             .or_insert_with(|| make(router.strategy, router.strategy_args));
-        let chosen =
-            choose(&candidates, &request, &settings, &wait, strategy.as_mut(), &context, &mut self.rng);
-        let index = match chosen {
+        let now = clock::now();
+        let Decided { result, why } = decide(pick, strategy.as_mut(), &mut self.rng, now);
+        let index = match result {
             Ok(index) => index,
-            Err(Nothing::AllCooling { soonest, .. }) if pick.despite_cooling => soonest,
-            Err(nothing) => return Err(NoPick::Nothing(nothing)),
+            Err(nothing) => return Err(NoPick::Nothing(nothing, why)),
         };
-        let member = cells.get(index).ok_or(NoPick::Nothing(Nothing::AllBroken))?;
+        let member = pick.resolved.members.get(index).and_then(|one| pick.table.member(&one.deployment));
+        let Some(member) = member else { return Err(NoPick::Nothing(Nothing::AllBroken, why)) };
         let lease = member.cell().lease(pick.estimated_tokens, now).map_err(NoPick::Taken)?;
-        Ok(Picked { lease, index })
+        Ok(Picked { lease, index, why })
     }
 
     /// A new configuration starts with fresh strategies; few hold state worth keeping.
@@ -109,6 +77,67 @@ impl Router {
             self.strategies.clear();
         }
     }
+}
+
+/// What a look at a group came to: an index into its members, and why, where somebody wants to know.
+struct Decided {
+    result: Result<usize, Nothing>,
+    why: Option<Box<Decision>>,
+}
+
+/// Filter and strategy over what is known of the group's members at this moment. A refusal is always explained.
+fn decide(pick: &Pick, strategy: &mut dyn Strategy, rng: &mut fastrand::Rng, now: Instant) -> Decided {
+    let router = &pick.table.config.router;
+    let counted = pick.explain || router.strategy == StrategyName::UsageBased;
+    let members = &pick.resolved.members;
+    let cells: SmallVec<[&super::topology::Member; 8]> =
+        members.iter().filter_map(|member| pick.table.member(&member.deployment)).collect();
+    let views: SmallVec<[Guard<Arc<View>>; 8]> = cells.iter().map(|member| member.cell().view()).collect();
+    let candidates: SmallVec<[Candidate<'_>; 8]> =
+        cells.iter().zip(&views).map(|(member, view)| candidate(member, view, counted, now)).collect();
+    let tags = RequestTags::parse(pick.tags.iter().map(String::as_str));
+    let request = FilterRequest {
+        tags: &tags,
+        input_tokens: pick.input_tokens,
+        estimated_tokens: pick.estimated_tokens,
+        tried: &pick.tried,
+        now,
+    };
+    let settings = filter_settings(router);
+    let group = &pick.resolved.group;
+    let context = PickContext { stream: pick.stream, estimated_tokens: pick.estimated_tokens, now, group };
+    let wait = |index: usize, which: Full| {
+        cells.get(index).map_or(Duration::ZERO, |member| {
+            member.cell().wait(which == Full::Tpm, pick.estimated_tokens, now)
+        })
+    };
+    let chosen = choose(&candidates, &request, &settings, &wait, strategy, &context, rng);
+    let nothing = chosen.err();
+    let result = match chosen {
+        Err(Nothing::AllCooling { soonest, .. }) if pick.despite_cooling => Ok(soonest),
+        other => other,
+    };
+    let why = (pick.explain || result.is_err()).then(|| {
+        let of = (group, router.strategy, pick.stream);
+        Box::new(decision(of, &candidates, &request, &settings, result.ok(), nothing))
+    });
+    Decided { result, why }
+}
+
+fn filter_settings(router: &RouterSettings) -> FilterSettings {
+    FilterSettings {
+        pre_call_checks: router.pre_call_checks,
+        tag_filtering: router.tag_filtering,
+        tag_match_any: router.tag_match_any,
+        default_max_parallel: router.default_max_parallel_requests,
+    }
+}
+
+/// What a pick would come to at this moment, without taking a place or moving the state of any strategy.
+pub fn dry_run(pick: &Pick) -> Option<Box<Decision>> {
+    let router = &pick.table.config.router;
+    let mut strategy = strategy(router.strategy, router.strategy_args);
+    decide(pick, strategy.as_mut(), &mut fastrand::Rng::new(), clock::now()).why
 }
 
 /// The counters of limits are read only where something depends on them.
@@ -165,6 +194,8 @@ pub struct Pick {
     pub stream: bool,
     /// Take the soonest of a group that cools down as a whole: there is nowhere else to go.
     pub despite_cooling: bool,
+    /// Whether somebody wants to know why.
+    pub explain: bool,
 }
 
 /// A deployment, with a place on it.
@@ -173,13 +204,15 @@ pub struct Picked {
     pub lease: Lease,
     /// Its index among the group's members.
     pub index: usize,
+    /// Why this one, if the pick asked.
+    pub why: Option<Box<Decision>>,
 }
 
 /// Why there is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum NoPick {
-    /// The filter left nothing.
-    Nothing(Nothing),
+    /// The filter left nothing; and what it saw.
+    Nothing(Nothing, Option<Box<Decision>>),
     /// Another worker took the last place a moment ago; ask again.
     Taken(CellFull),
 }
@@ -198,7 +231,7 @@ pub fn only(table: &Table, resolved: &Resolved, tried: &Tried, estimated_tokens:
         return None;
     }
     let lease = member.cell().lease(estimated_tokens, now).ok()?;
-    Some(Picked { lease, index: 0 })
+    Some(Picked { lease, index: 0, why: None })
 }
 
 impl Handler<Pick> for Router {

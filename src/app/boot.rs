@@ -22,6 +22,7 @@ use crate::base::ids;
 use crate::base::secret::Secret;
 use crate::config::{self, Config, Loaded, Report, Severity};
 use crate::gateway::caller::Identities;
+use crate::gateway::decisions::Decisions;
 use crate::gateway::pipeline::Shared;
 use crate::gateway::reserve::{Draining, InFlight};
 use crate::redis_link::Link;
@@ -149,6 +150,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
         metrics: metrics.clone(),
         in_flight: InFlight::default(),
         draining: Draining::default(),
+        decisions: Decisions::default(),
     };
     // Before it says that it listens: from then on signals and file changes must not be missed.
     let signals = shutdown::Signals::receive().map_err(|cause| StartError::System(cause.to_string()))?;

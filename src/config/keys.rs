@@ -142,7 +142,7 @@ pub const LITELLM: Keys = Keys {
         "max_internal_user_budget", "model_cost_map_url", "max_user_budget", "max_end_user_budget_id",
         "timezone", "budget_reset_time", "price_list", "block_requests_for_models_without_pricing",
         "budget_exceeded_throttle_percentage", "callbacks", "success_callback", "failure_callback",
-        "turn_off_message_logging", "redact_user_api_key_info", "s3_callback_params", "datadog_params",
+        "turn_off_message_logging", "redact_user_api_key_info", "s3_callback_params", "datadog_params", "expose_router_debug_in_errors",
     ],
     later: &[
         "cache", "cache_params", "cache_ttl", "modify_params", "service_callback", "input_callback", "audit_log_callbacks",
@@ -156,7 +156,7 @@ pub const LITELLM: Keys = Keys {
         "default_redis_batch_cache_expiry", "force_redis_hash_tag_grouping",
         "use_chat_completions_url_for_anthropic_messages", "enable_anthropic_prompt_caching",
         "forward_traceparent_to_llm_provider", "add_user_information_to_llm_headers",
-        "overwrite_user_with_key_hash", "default_team_settings", "expose_router_debug_in_errors",
+        "overwrite_user_with_key_hash", "default_team_settings",
         "disable_aiohttp_transport", "aiohttp_trust_env", "langfuse_default_tags", "gcs_pub_sub_use_v1", "guardrails", "public_routes",
         "disable_hf_tokenizer_download", "telemetry", "store_audit_logs", "default_max_internal_user_budget",
         "disable_copilot_system_to_assistant", "mcp_aliases", "credential_list", "priority_reservation",

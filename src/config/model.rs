@@ -137,6 +137,8 @@ pub struct Settings {
     pub ssl_verify: bool,
     /// A file with further root certificates (`ssl_certificate`, `SSL_CERT_FILE`).
     pub ca_file: Option<PathBuf>,
+    /// Whether callers that are no admins may have the router's decisions explained (`expose_router_debug_in_errors`).
+    pub explains_to_callers: bool,
     /// Settings whose feature this version does not have, kept as written.
     pub later: Map<String, Value>,
 }

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::call::{Body, Call, OwnConnection};
+use super::explain::Audience;
 use super::named_user;
 use super::options::Options;
 use super::size::Size;
@@ -57,6 +58,8 @@ pub struct Raw<'a> {
     pub received: Instant,
     /// Its id.
     pub call_id: Rc<str>,
+    /// What its caller may be told of the router's decisions.
+    pub audience: Audience,
 }
 
 /// Checks a request and finds its group.
@@ -82,7 +85,7 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         Some(surface) => flag(surface, "stream")?,
         None => form_flag(&body, "stream"),
     };
-    let mut options = Options::read(special, surface, raw.received)?;
+    let mut options = Options::read(special, surface, raw.received, raw.audience)?;
     let request_fallbacks = request_fallbacks(surface)?;
     let own = raw.own.as_ref().map(|own| &own.settings);
     options.num_retries = options.num_retries.or(own.and_then(|own| own.num_retries));
@@ -367,7 +370,8 @@ fn forwarded(headers: &HeaderMap, general: &GeneralSettings) -> Vec<(String, Sec
     let mut forward = Vec::new();
     for (name, value) in headers {
         let name = name.as_str();
-        let own = name.starts_with("x-litellm-") || name.starts_with("x-stainless-") || name == "x-api-key";
+        let ours = ["x-litellm-", "x-stainless-", "x-stagedoor-"];
+        let own = ours.iter().any(|start| name.starts_with(start)) || name == "x-api-key";
         let wanted = general.forward_client_headers && name.starts_with("x-") && !own;
         if (wanted || name == "anthropic-beta")
             && let Ok(value) = value.to_str()

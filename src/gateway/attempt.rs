@@ -17,8 +17,9 @@ use super::back::Back;
 use super::call::Call;
 use super::hop::Hop;
 use super::live::{Live, More, timed_out};
+use super::patience;
 use super::patience::patience;
-use super::pipeline::{self, Gateway};
+use super::pipeline::Gateway;
 use super::prepare::{self, Prepared, Upstreamed};
 use super::silence::{Silence, Tick};
 use super::translate::Whole;
@@ -153,7 +154,7 @@ async fn begin(
         More::Bytes(first) => Some(first),
         More::End => None,
     };
-    let comments = pipeline::keepalive(call).unwrap_or(COMMENTS);
+    let comments = patience::keepalive(call).unwrap_or(COMMENTS);
     live.begin(first, idle, call.options.deadline, (!binary).then_some(comments));
     Ok(Served::Live { live, headers })
 }

@@ -7,6 +7,7 @@ use actix_http::header::HeaderMap;
 
 use super::attempt;
 use super::call::Call;
+use super::explain::Audience;
 use super::hop::{self, Hop, also_failed};
 use super::live::Live;
 use super::pipeline::Gateway;
@@ -21,7 +22,7 @@ use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{FallbackPlan, GroupFacts, Next, RetryState};
 use crate::domain::routing::groups::{Member, Resolved};
-use crate::domain::routing::{Nothing, Tried};
+use crate::domain::routing::{Decision, Nothing, Tried};
 use crate::upstream::Reply;
 
 /// How often a pick is repeated because another worker took the last place, or the router restarts.
@@ -29,6 +30,8 @@ const PICK_TRIES: u32 = 20;
 /// The pause between such tries.
 const PICK_PAUSE: Duration = Duration::from_millis(5);
 
+/// The most decisions that one request is told of.
+const MOST_DECISIONS: usize = 16;
 /// The longest wait for a deployment's actor to take in a failure.
 const ACKNOWLEDGED: Duration = Duration::from_millis(20);
 
@@ -53,6 +56,8 @@ pub struct Tally {
     pub wild: Option<Wild>,
     /// The group that was tried last.
     pub group: Option<Arc<str>>,
+    /// Why it went where it went, pick by pick, if that was asked for.
+    pub decisions: Vec<Arc<Decision>>,
     /// What providers have counted for answers that went into none: some of a list came, and one failed.
     pub wasted: Option<Box<Usage>>,
 }
@@ -172,7 +177,7 @@ async fn in_group(
                 Error::new(Kind::CallerDeadline, "litellm.Timeout: the request's own time limit is over.");
             return Err(last.map_or(over.clone(), |last| over.with_cause(last.kept())));
         }
-        let picked = match pick(gateway, call, hop, &tried, nowhere_else).await {
+        let picked = match pick(gateway, call, hop, (&tried, nowhere_else), tally).await {
             Ok(picked) => picked,
             // A retry that finds nobody ends with the failure that made it one.
             Err(nobody) => return Err(last.unwrap_or(nobody)),
@@ -249,10 +254,13 @@ async fn pick(
     gateway: &Gateway,
     call: &Call,
     hop: &Hop,
-    tried: &Tried,
-    despite_cooling: bool,
+    (tried, despite_cooling): (&Tried, bool),
+    tally: &mut Tally,
 ) -> Result<Picked, Error> {
-    if let Some(picked) = router::only(&call.table, &hop.resolved, tried, hop.size.estimated_tokens()) {
+    let explain = explained(call, tally);
+    if !explain
+        && let Some(picked) = router::only(&call.table, &hop.resolved, tried, hop.size.estimated_tokens())
+    {
         return Ok(picked);
     }
     let mut taken = None;
@@ -269,12 +277,19 @@ async fn pick(
             estimated_tokens: hop.size.estimated_tokens(),
             stream: call.stream,
             despite_cooling,
+            explain,
         };
         // No address, or a mailbox that closed: the router is being restarted.
         let Some(asked) = gateway.router.with(|router| router.send(pick)) else { continue };
         match asked.await {
-            Ok(Ok(picked)) => return Ok(picked),
-            Ok(Err(NoPick::Nothing(nothing))) => return Err(nobody(hop, nothing)),
+            Ok(Ok(mut picked)) => {
+                keep(gateway, call, tally, picked.why.take());
+                return Ok(picked);
+            }
+            Ok(Err(NoPick::Nothing(nothing, why))) => {
+                keep(gateway, call, tally, why);
+                return Err(nobody(hop, nothing));
+            }
             Ok(Err(NoPick::Taken(full))) => taken = Some(full),
             Err(_) => {}
         }
@@ -283,6 +298,21 @@ async fn pick(
         Some(full) => limit_error(&hop.resolved.group, full.limit, full.retry_after),
         None => Error::new(Kind::Internal, "The router is not available."),
     })
+}
+
+/// Whether a pick's decision is wanted: by the caller, because something has failed before, or because everything is.
+fn explained(call: &Call, tally: &Tally) -> bool {
+    tally.attempts > 0 || call.options.explain != Audience::Nobody || tracing::enabled!(tracing::Level::DEBUG)
+}
+
+/// Keeps a decision for operators, and for the caller where it asked.
+fn keep(gateway: &Gateway, call: &Call, tally: &mut Tally, why: Option<Box<Decision>>) {
+    let Some(why) = why else { return };
+    let why: Arc<Decision> = Arc::from(why);
+    gateway.shared.decisions.keep(&call.call_id, tally.attempts, Arc::clone(&why));
+    if call.options.explain != Audience::Nobody && tally.decisions.len() < MOST_DECISIONS {
+        tally.decisions.push(why);
+    }
 }
 
 /// Why nobody can serve, in words.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix_http::header::{HeaderMap, HeaderName};
 
+use super::explain::Audience;
 use crate::base::deadline::Deadline;
 use crate::base::durations;
 use crate::base::error::Error;
@@ -32,6 +33,8 @@ pub struct Options {
     pub keepalive: Option<Duration>,
     /// `drop_params`.
     pub drop_params: Option<bool>,
+    /// Who wants to know why it goes where it goes (`x-stagedoor-explain`).
+    pub explain: Audience,
 }
 
 const TIMEOUT: HeaderName = HeaderName::from_static("x-litellm-timeout");
@@ -54,6 +57,7 @@ impl Options {
         headers: Option<&HeaderMap>,
         body: Option<&Surface>,
         received: Instant,
+        audience: Audience,
     ) -> Result<Self, Error> {
         let body_seconds = |field: &str| seconds_field(body, field);
         let own = match body_seconds("timeout")?.or(body_seconds("request_timeout")?) {
@@ -84,6 +88,7 @@ impl Options {
                 None => seconds_header(headers, &KEEPALIVE)?,
             },
             drop_params: body.and_then(|body| body.bool("drop_params")),
+            explain: audience.asked(headers),
         })
     }
 }
@@ -162,7 +167,7 @@ mod tests {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let surface = Surface::parse(Bytes::from_static(body.as_bytes()), 64).unwrap();
-        Options::read(Some(&headers), Some(&surface), Instant::now())
+        Options::read(Some(&headers), Some(&surface), Instant::now(), Audience::Admin)
     }
 
     #[test]

@@ -32,3 +32,15 @@ pub fn patience(call: &Call, deployment: &Deployment) -> Patience {
     let asked = options.stream_timeout.or(options.read_timeout.filter(shorter)).filter(|_| call.stream);
     Patience { idle: asked.unwrap_or(configured), callers: asked.as_ref().is_some_and(shorter) }
 }
+
+/// The interval of comments on a silent stream, also before its first token, where the configuration (or,
+/// if the deployments let it, the request) wants them.
+pub fn keepalive(call: &Call) -> Option<Duration> {
+    if !call.stream {
+        return None;
+    }
+    let members = &call.resolved.members;
+    let may_choose = members.iter().all(|member| member.deployment.request.client_keepalive);
+    let own = members.iter().find_map(|member| member.deployment.request.keepalive);
+    call.options.keepalive.filter(|_| may_choose).or(own).or(call.table.config.settings.keepalive)
+}

@@ -15,10 +15,12 @@ use futures_core::future::LocalBoxFuture;
 use super::admit::Raw;
 use super::answer::{Answer, AnswerBody, AnswerStream, Held, error_event};
 use super::attempts::{self, Served, Tally};
-use super::call::Call;
 use super::caller::{self, Caller, Identities};
 use super::cost_headers;
+use super::decisions::Decisions;
 use super::drain;
+use super::explain::{self, Audience};
+use super::failure::{Failure, refuse};
 use super::governance::Governance;
 use super::headers;
 use super::limit_headers;
@@ -27,7 +29,7 @@ use super::prepare::Routes;
 use super::record::{Record, Settle};
 use super::reserve::{Draining, InFlight, Reserved, Ticket};
 use super::translate::ContentType;
-use super::{address, admission, budget_gauges};
+use super::{address, admission, budget_gauges, patience};
 use crate::actors::deployment::Inspect;
 use crate::actors::keeper::Kept;
 use crate::actors::outbox::Outbox;
@@ -58,6 +60,8 @@ pub struct Shared {
     pub in_flight: InFlight,
     /// Whether the process is shutting down.
     pub draining: Draining,
+    /// What the routers decided last.
+    pub decisions: Decisions,
 }
 
 /// One worker's gateway.
@@ -97,16 +101,6 @@ pub struct Inbound<'a> {
     pub body: Bytes,
 }
 
-/// A request that ended with an error before anything was sent to the client.
-pub struct Failure {
-    /// What went wrong.
-    pub error: Error,
-    /// Headers of the reply beside those of the error itself.
-    pub headers: HeaderMap,
-    /// The call id, if the error body shall name it.
-    pub call_id_in_body: Option<Rc<str>>,
-}
-
 impl Gateway {
     /// A gateway for this thread.
     pub fn new(
@@ -129,6 +123,11 @@ impl Gateway {
     /// The current table.
     pub fn table(&self) -> Guard<Arc<Table>> {
         self.shared.current.load()
+    }
+
+    /// What the routers of this process decided last.
+    pub fn decisions(&self) -> &Decisions {
+        &self.shared.decisions
     }
 
     /// Limits and budgets.
@@ -255,6 +254,7 @@ impl Gateway {
         let facts = record.facts();
         let (endpoint, received) =
             facts.map_or((Endpoint::Chat, clock::now()), |facts| (facts.endpoint, facts.received));
+        let audience = Audience::of(&caller, &table);
         let raw = Raw {
             endpoint,
             headers: inbound.headers,
@@ -264,14 +264,18 @@ impl Gateway {
             own: caller.identity().own.clone(),
             received,
             call_id: Rc::clone(&call_id),
+            audience,
         };
         let reserving = admission::reserved(&self.shared.governance, raw, &table, caller, &mut record);
         let reserved = match reserving.await {
             Ok(reserved) => Rc::new(reserved),
-            Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
+            Err(error) => {
+                let failure = refuse(record, error, &call_id, call_id_in_body);
+                return Err(failure.explained(audience.asked(Some(inbound.headers))));
+            }
         };
         let held = Held { record, ticket };
-        match keepalive(reserved.call()) {
+        match patience::keepalive(reserved.call()) {
             Some(interval) => Box::pin(self.with_keepalive(reserved, held, interval)).await,
             None if drain::wanted(&reserved) => {
                 let detached = Box::pin(drain::detached(self, Rc::clone(&reserved), held)).await;
@@ -308,7 +312,7 @@ impl Gateway {
                 let upstream = reply.as_deref().map(Reply::headers);
                 let mut head = head(status);
                 headers::success(self, call, &tally, upstream, &whole.content_type, head.headers_mut());
-                limit_headers::tell(reserved.standings(), head.headers_mut());
+                told(reserved, &tally, head.headers_mut());
                 held.record.note(|facts| {
                     facts.usage = whole.usage;
                     facts.output_bytes = whole.uncounted_bytes();
@@ -322,14 +326,14 @@ impl Gateway {
                 let shape = if live.is_binary() { ContentType::Upstream } else { ContentType::Events };
                 let mut head = head(200);
                 headers::success(self, call, &tally, Some(&headers), &shape, head.headers_mut());
-                limit_headers::tell(reserved.standings(), head.headers_mut());
+                told(reserved, &tally, head.headers_mut());
                 cost_headers::begun(held.record.key_spend(), head.headers_mut());
                 let stream = AnswerStream::flowing(live, held, call.received);
                 Ok(Answer { head, body: AnswerBody::Stream(stream) })
             }
             Err(error) => {
                 let mut headers = headers::failure(self, call, &tally);
-                limit_headers::tell(reserved.standings(), &mut headers);
+                told(reserved, &tally, &mut headers);
                 let call_id_in_body =
                     call.table.config.general.call_id_in_errors.then(|| Rc::clone(&call.call_id));
                 held.record.finish(error.status(), Some(error.clone()));
@@ -385,6 +389,12 @@ impl Gateway {
     }
 }
 
+/// How the caller's limits stand, and why it went where it went.
+fn told(reserved: &Reserved, tally: &Tally, headers: &mut HeaderMap) {
+    limit_headers::tell(reserved.standings(), headers);
+    explain::tell(reserved.call(), tally, reserved.standings(), headers);
+}
+
 fn head(status: u16) -> Response<()> {
     Response::with_body(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), ())
 }
@@ -426,22 +436,4 @@ impl Identified {
     pub fn refuse(self, error: Error) -> Failure {
         refuse(self.opened.record, error, &self.call_id, self.call_id_in_body)
     }
-}
-
-fn refuse(record: Record, error: Error, call_id: &Rc<str>, in_body: bool) -> Failure {
-    record.finish(error.status(), Some(error.clone()));
-    let headers = headers::minimal(call_id);
-    Failure { error, headers, call_id_in_body: in_body.then(|| Rc::clone(call_id)) }
-}
-
-/// The interval of comments on a silent stream, also before its first token, where the configuration (or,
-/// if the deployments let it, the request) wants them.
-pub(super) fn keepalive(call: &Call) -> Option<Duration> {
-    if !call.stream {
-        return None;
-    }
-    let members = &call.resolved.members;
-    let may_choose = members.iter().all(|member| member.deployment.request.client_keepalive);
-    let own = members.iter().find_map(|member| member.deployment.request.keepalive);
-    call.options.keepalive.filter(|_| may_choose).or(own).or(call.table.config.settings.keepalive)
 }

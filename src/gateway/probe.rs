@@ -12,6 +12,7 @@ use serde_json::json;
 use super::admit::{self, Raw};
 use super::attempt;
 use super::attempts::Tally;
+use super::explain::Audience;
 use super::hop::Hop;
 use super::pipeline::Gateway;
 use crate::actors::router::Picked;
@@ -46,6 +47,7 @@ async fn one(gateway: &Rc<Gateway>, member: &Member) {
         body: Bytes::from(body.to_string()),
         received: Instant::now(),
         call_id: ids::call_id().into(),
+        audience: Audience::Nobody,
     };
     let table = Arc::clone(&gateway.table());
     let Ok(call) = admit::admit(raw, &table) else { return };
@@ -53,7 +55,7 @@ async fn one(gateway: &Rc<Gateway>, member: &Member) {
     let Some(index) = known else { return };
     let Ok(lease) = member.cell().lease(call.size.estimated_tokens(), Instant::now()) else { return };
     let hop = Hop { resolved: call.resolved.clone(), body: call.body.clone(), size: call.size.clone() };
-    let picked = Picked { lease, index };
+    let picked = Picked { lease, index, why: None };
     let mut tally = Tally::default();
     match actix_rt::time::timeout(PATIENCE, attempt::run(gateway, &call, &hop, picked, &mut tally)).await {
         Ok(Ok(_)) => {}

@@ -161,6 +161,7 @@ impl Rig {
             metrics,
             in_flight: Default::default(),
             draining: Default::default(),
+            decisions: Default::default(),
         };
         let router = Kept::start("router", Arbiter::current(), Counter::noop(), move |notice| {
             Router::new(Arc::clone(&strategy), notice)

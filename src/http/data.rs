@@ -9,7 +9,8 @@ use super::inbound;
 use super::reply;
 use crate::base::clock;
 use crate::gateway::answer::{Answer, AnswerBody};
-use crate::gateway::pipeline::{Failure, Gateway, Inbound, Opened};
+use crate::gateway::failure::Failure;
+use crate::gateway::pipeline::{Gateway, Inbound, Opened};
 use crate::wire::endpoint::Endpoint;
 
 /// A request as far as its head tells.

@@ -4,6 +4,7 @@ pub mod admin;
 pub mod auth;
 pub mod callbacks;
 pub mod data;
+pub mod debug;
 pub mod docs;
 pub mod front;
 pub mod health;

@@ -6,7 +6,7 @@ use actix_web::web::{self, Data, Payload, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route, guard};
 
 use super::data::{self, Asked};
-use super::{admin, callbacks, docs, health, inbound, limits, metrics, models, reply};
+use super::{admin, callbacks, debug, docs, health, inbound, limits, metrics, models, reply};
 use crate::base::clock::Turns;
 use crate::base::error::{Error, Kind};
 use crate::gateway::pipeline::Gateway;
@@ -43,6 +43,7 @@ pub const READS: &[ReadRoute] = &[
     one("/health/readiness", || read().to(health::readiness)),
     one("/health/readiness/details", || read().to(health::readiness_details)),
     one("/callbacks/list", || read().to(callbacks::list)),
+    one("/debug/router", || read().to(debug::router)),
     one("/metrics", || read().to(metrics::metrics)),
     one("/metrics/", || read().to(metrics::metrics)),
     one("/openapi.json", || read().to(docs::openapi)),

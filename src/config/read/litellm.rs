@@ -25,6 +25,7 @@ pub fn read(context: &Context<'_>, scope: &Scope<'_>) -> Settings {
         verbose: scope.bool("set_verbose").unwrap_or(false),
         metrics_need_key: scope.bool("require_auth_for_metrics_endpoint").unwrap_or(false),
         latency_buckets: buckets(scope),
+        explains_to_callers: scope.bool("expose_router_debug_in_errors").unwrap_or(true),
         ssl_verify,
         ca_file,
         later: Map::new(),

@@ -151,9 +151,9 @@ fn may_serve(
     if left.is_empty() { Err(Nothing::AllTried) } else { Ok(left) }
 }
 
-fn by_tags(candidates: &[Candidate<'_>], left: &Indexes, tags: &RequestTags<'_>, any: bool) -> Indexes {
+pub(super) fn by_tags(all: &[Candidate<'_>], left: &Indexes, tags: &RequestTags<'_>, any: bool) -> Indexes {
     let those = |fits: &dyn Fn(&[String]) -> bool| -> Indexes {
-        let fit = |index: &usize| at(candidates, *index, |c| fits(&c.deployment.capacity.tags));
+        let fit = |index: &usize| at(all, *index, |c| fits(&c.deployment.capacity.tags));
         left.iter().copied().filter(fit).collect()
     };
     let fitting = those(&|own| tags.fits(own, any));
@@ -204,7 +204,7 @@ fn all_full(
     Nothing::AllFull { retry_after, which }
 }
 
-fn keep_lowest_order(candidates: &[Candidate<'_>], left: &mut Indexes) {
+pub(super) fn keep_lowest_order(candidates: &[Candidate<'_>], left: &mut Indexes) {
     let order = |index: usize| candidates.get(index).and_then(|c| c.deployment.capacity.order);
     if let Some(lowest) = left.iter().filter_map(|index| order(*index)).min() {
         left.retain(|index| order(*index) == Some(lowest));

@@ -18,6 +18,19 @@ pub enum StrategyName {
     CostBased,
 }
 
+impl StrategyName {
+    /// The name in config files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            StrategyName::SimpleShuffle => "simple-shuffle",
+            StrategyName::LeastBusy => "least-busy",
+            StrategyName::LatencyBased => "latency-based-routing",
+            StrategyName::UsageBased => "usage-based-routing-v2",
+            StrategyName::CostBased => "cost-based-routing",
+        }
+    }
+}
+
 /// `routing_strategy_args`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StrategyArgs {

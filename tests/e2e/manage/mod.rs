@@ -8,6 +8,7 @@ mod changed_budgets;
 mod command_line;
 mod cost_headers;
 mod credentials;
+mod explained;
 mod governed;
 mod hops;
 mod keys;

@@ -43,6 +43,13 @@ pub const READ: Area = Area {
             &[],
             gives("Names by success, failure, success_and_failure."),
         ),
+        op(
+            Get,
+            "/debug/router",
+            "How the router sees each deployment now, its last decisions, and what it would decide; for admins.",
+            &[DRY_RUN],
+            ROUTER,
+        ),
     ],
 };
 
@@ -56,6 +63,24 @@ const STANDING: Reply = row(
     &[&[
         f("limits", Kind::Objects, "scope, id, type, limit, used, remaining, resets_in_seconds."),
         f("budgets", Kind::Objects, "scope, id, max_budget, spend, reserved, resets_at; in US dollars."),
+    ]],
+);
+
+const DRY_RUN: &[Field] = &[
+    f("model", Kind::Text, "Only this group, and what a request for it would come to now; nothing is sent."),
+    f("tags", Kind::Text, "The tags of that request, separated by commas."),
+    f("input_tokens", Kind::Int, "How many tokens its input has (10)."),
+    f("stream", Kind::Bool, "Whether it is a stream."),
+];
+
+const ROUTER: Reply = row(
+    "The router of this process.",
+    &[&[
+        f("generation", Kind::Int, "Counts configurations since the start."),
+        f("strategy", Kind::Text, "What chooses among the deployments that can serve."),
+        f("groups", Kind::Objects, "name, and deployments: load, limits, latency, cooldown, last error."),
+        f("decisions", Kind::Objects, "The last refusals, picks after a failure, and explained picks."),
+        f("dry_run", Kind::Object, "What a request for model would come to."),
     ]],
 );
 
