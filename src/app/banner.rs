@@ -9,8 +9,11 @@ use super::boot::Master;
 use super::server::Running;
 use crate::base::secret::Secret;
 use crate::config::{Config, Report};
+use crate::telemetry::logging;
 
 fn say(text: &str) {
+    // What was logged before it comes before it.
+    logging::flush();
     // Nobody may be listening (a closed terminal); that is no reason to stop.
     let _closed = writeln!(std::io::stderr(), "{text}");
 }

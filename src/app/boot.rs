@@ -68,7 +68,9 @@ pub fn process_env(name: &str) -> Option<String> {
 
 /// Runs the program.
 pub async fn run(cli: Cli) -> ExitCode {
-    match start(cli).await {
+    let result = start(cli).await;
+    logging::flush();
+    match result {
         Ok(code) => code,
         Err(error) => {
             banner::say_error(&error.to_string());
@@ -230,7 +232,7 @@ fn install_log(cli: &Cli, config: &Config) {
     let level = cli.log_level(&process_env).or(configured).unwrap_or_default();
     let json = config.settings.json_logs
         || process_env("JSON_LOGS").is_some_and(|on| on.eq_ignore_ascii_case("true"));
-    logging::install(&LogSettings { level, json });
+    logging::install(&LogSettings { level, json, requests: config.general.request_log });
 }
 
 fn log_report(report: &Report) {

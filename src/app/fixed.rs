@@ -19,6 +19,7 @@ fn general(old: &Config, new: &Config) -> Compared {
     vec![
         ("general_settings.master_key", old.general.master_key != new.general.master_key),
         ("general_settings.log_level", old.general.log_level != new.general.log_level),
+        ("general_settings.request_log", old.general.request_log != new.general.request_log),
         ("general_settings.database_url", store.database_url != new_store.database_url),
         ("general_settings.database_connection_pool_limit", store.connections != new_store.connections),
         ("general_settings.database_connection_timeout", store.patience != new_store.patience),

@@ -197,7 +197,7 @@ pub const GENERAL: Keys = Keys {
     now: &[
         "master_key", "allow_client_side_credentials", "completion_model", "always_include_stream_usage",
         "forward_client_headers_to_llm_api", "max_request_size_mb", "max_response_size_mb",
-        "include_call_id_in_error_body", "log_level", "dangerously_allow_mock_testing_request_params",
+        "include_call_id_in_error_body", "log_level", "request_log", "dangerously_allow_mock_testing_request_params",
         "database_url", "global_max_rpm", "global_max_tpm", "user_header_name", "max_parallel_requests",
         "global_max_parallel_requests", "token_rate_limit_type", "alerting", "alert_types", "alerting_args",
         "alert_to_webhook_url", "alerting_threshold", "user_header_mappings", "user_api_key_cache_ttl", "user_api_key_cache_max_size",
@@ -207,7 +207,7 @@ pub const GENERAL: Keys = Keys {
         "maximum_spend_logs_retention_interval", "allowed_ips", "use_x_forwarded_for",
         "litellm_key_header_name", "spool_dir", "spool_fsync", "spool_fsync_interval", "spool_full",
         "disable_custom_api_keys", "disable_auto_add_proxy_admin_to_teams", "apply_user_budget_to_team_keys",
-        "proxy_config_reload_interval_seconds", "store_prompts_in_spend_logs", "coordination_redis",
+        "proxy_config_reload_interval_seconds", "store_prompts_in_spend_logs", "redact_stored_prompts", "coordination_redis",
         "redis_url", "redis_host", "redis_port", "redis_username", "redis_password", "redis_db", "redis_ssl",
         "fail_closed_rate_limit_enforcement", "fail_closed_budget_enforcement",
     ],

@@ -24,6 +24,7 @@ use crate::base::secret::Secret;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{AllowedFails, Fallbacks, RetryPolicy};
 pub use crate::domain::routing::{Alias, StrategyArgs, StrategyName};
+use crate::telemetry::logging::RequestLog;
 pub use addresses::AddressRange;
 pub use alerts::{AlertSettings, AlertTarget};
 pub use export::ExportSettings;
@@ -111,6 +112,8 @@ pub struct GeneralSettings {
     pub forward_client_headers: bool,
     /// `log_level`.
     pub log_level: Option<String>,
+    /// `request_log`: which requests leave a line in the log.
+    pub request_log: RequestLog,
     /// `include_call_id_in_error_body`.
     pub call_id_in_errors: bool,
     /// `dangerously_allow_mock_testing_request_params`.

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod notice;
 pub mod pricing;
 pub mod providers;
+pub mod redact;
 pub mod reliability;
 pub mod routing;
 pub mod scope;

@@ -62,7 +62,8 @@ fn has_fallbacks(caller: &Caller) -> bool {
 fn keeping(reserved: Reserved, table: &Table, record: &mut Record) -> Reserved {
     let longest = table.config.governance.store.keeps_content;
     if longest.is_some() || table.config.export.wants_content() {
-        let content = Content::new(reserved.call().body.clone(), longest);
+        let redactor = table.config.governance.store.redactor.clone();
+        let content = Content::new(reserved.call().body.clone(), longest, redactor);
         record.note(|facts| facts.content = Some(Box::new(content)));
     }
     reserved

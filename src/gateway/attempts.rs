@@ -7,7 +7,7 @@ use actix_http::header::HeaderMap;
 
 use super::attempt;
 use super::call::Call;
-use super::explain::Audience;
+use super::explain::{self, Audience};
 use super::hop::{self, Hop, also_failed};
 use super::live::Live;
 use super::pipeline::Gateway;
@@ -309,6 +309,7 @@ fn explained(call: &Call, tally: &Tally) -> bool {
 fn keep(gateway: &Gateway, call: &Call, tally: &mut Tally, why: Option<Box<Decision>>) {
     let Some(why) = why else { return };
     let why: Arc<Decision> = Arc::from(why);
+    tracing::debug!(call_id = &*call.call_id, decision = %explain::full(&why), "picked");
     gateway.shared.decisions.keep(&call.call_id, tally.attempts, Arc::clone(&why));
     if call.options.explain != Audience::Nobody && tally.decisions.len() < MOST_DECISIONS {
         tally.decisions.push(why);

@@ -186,7 +186,7 @@ impl Settle for Books {
             // fill the sinks with it.
             self.export(&mut finished, None);
         }
-        self.telemetry.settle(finished);
+        self.telemetry.settled(&finished, &settled);
         settled
     }
 }

@@ -5,7 +5,8 @@ use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 
 use super::call::Body;
-use crate::domain::export::{self, Answer, Raw};
+use crate::domain::export::{self, Answer, Keeping, Raw};
+use crate::domain::redact::Redactor;
 
 /// The most of a streamed answer that is looked at, bytes.
 const MOST_STREAM: usize = 256 * 1024;
@@ -19,14 +20,25 @@ pub struct Content {
     body: Body,
     /// After how many characters texts are cut for the ledger; `None`: they are not for it.
     longest: Option<usize>,
+    redactor: Redactor,
     whole: Option<Bytes>,
     stream: BytesMut,
 }
 
 impl Content {
-    /// What a request asks; in the ledger texts are cut after `longest` characters, without it they are not kept there.
-    pub fn new(body: Body, longest: Option<usize>) -> Self {
-        Content { body, longest, whole: None, stream: BytesMut::new() }
+    /// What a request asks. The redactor goes over texts; in the ledger they are cut after `longest` characters, without
+    /// it they are not kept there.
+    pub fn new(body: Body, longest: Option<usize>, redactor: Redactor) -> Self {
+        Content { body, longest, redactor, whole: None, stream: BytesMut::new() }
+    }
+
+    /// Somebody's own words, as the ledger keeps them beside; `None`: it keeps none.
+    pub fn kept(&self, text: &str) -> Option<String> {
+        Some(self.keeping()?.kept(text))
+    }
+
+    fn keeping(&self) -> Option<Keeping<'_>> {
+        Some(Keeping { longest: self.longest?, most: MOST, redactor: &self.redactor })
     }
 
     /// All of the answer.
@@ -40,14 +52,9 @@ impl Content {
         self.stream.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
-    /// Whether the ledger keeps it.
-    pub fn is_for_ledger(&self) -> bool {
-        self.longest.is_some()
-    }
-
     /// As a row keeps it.
     pub fn shown(&self) -> Option<Value> {
-        let longest = self.longest?;
+        let keeping = self.keeping()?;
         let surface = self.body.json();
         let asked = surface.and_then(|surface| QUESTIONS.iter().find_map(|name| surface.get(name)));
         let asked = asked.and_then(|raw| serde_json::from_str(raw).ok()).unwrap_or_else(|| json!({}));
@@ -56,8 +63,7 @@ impl Content {
             None if self.stream.is_empty() => json!({}),
             None => export::streamed(&self.stream),
         };
-        let fitted = |value| export::fitted(value, longest, MOST);
-        Some(json!({"messages": fitted(asked), "response": fitted(answered)}))
+        Some(json!({"messages": keeping.fitted(asked), "response": keeping.fitted(answered)}))
     }
 
     /// The bytes, for somebody who reads them later.
@@ -68,7 +74,7 @@ impl Content {
             None if self.stream.is_empty() => Answer::Nothing,
             None => Answer::Stream(self.stream.freeze()),
         };
-        Raw { question, answer }
+        Raw { question, answer, redactor: self.redactor }
     }
 }
 
@@ -81,7 +87,7 @@ mod tests {
 
     fn content(body: &'static str) -> Content {
         let surface = Surface::parse(Bytes::from_static(body.as_bytes()), 64).unwrap();
-        Content::new(Body::Json(Rc::new(surface)), Some(5))
+        Content::new(Body::Json(Rc::new(surface)), Some(5), Redactor::default())
     }
 
     fn shown(content: &Content) -> Value {
@@ -96,6 +102,15 @@ mod tests {
         assert_eq!(found["messages"][0]["content"], "12345... (3 more characters)");
         assert_eq!(found["response"], json!({"choices": [{"message": {"content": "üü"}}], "n": 1}));
         assert_eq!(shown(&content(r#"{"input":"abc"}"#)), json!({"messages": "abc", "response": {}}));
+    }
+
+    #[test]
+    fn secrets_are_taken_out_also_where_the_cut_goes_through() {
+        let mut asked = content(r#"{"input":["k sk-abcdefghijklmnopqrst","sk-abcdefghijklmnopqrst"]}"#);
+        asked.whole(&Bytes::from_static(br#"{"text":"sk-abcdefghijklmnopqrst!"}"#));
+        let shown = shown(&asked).to_string();
+        assert!(!shown.contains("sk-"), "{shown}");
+        assert_eq!(asked.kept("a sk-abcdefghijklmnopqrst").unwrap(), "a [re... (7 more characters)");
     }
 
     #[test]
@@ -119,8 +134,8 @@ mod tests {
     #[test]
     fn what_is_for_sinks_only_is_in_no_row() {
         let Content { body, .. } = content(r#"{"input":"x"}"#);
-        let exported = Content::new(body, None);
-        assert!(exported.shown().is_none() && !exported.is_for_ledger());
+        let exported = Content::new(body, None, Redactor::default());
+        assert!(exported.shown().is_none() && exported.kept("x").is_none());
         assert_eq!(exported.raw().question, r#"{"input":"x"}"#);
     }
 }

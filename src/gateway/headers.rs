@@ -14,6 +14,7 @@ use crate::base::clock;
 use crate::domain::deployment::Deployment;
 use crate::domain::export::TraceParent;
 
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static CALL_ID: HeaderName = HeaderName::from_static("x-litellm-call-id");
 static MODEL_ID: HeaderName = HeaderName::from_static("x-litellm-model-id");
 static MODEL_NAME: HeaderName = HeaderName::from_static("x-litellm-model-name");
@@ -81,6 +82,26 @@ pub fn client_call_id(headers: &HeaderMap) -> Option<String> {
 /// The caller's place in a trace, if a header names one.
 pub fn trace(headers: &HeaderMap) -> Option<TraceParent> {
     headers.get("traceparent")?.to_str().ok().and_then(TraceParent::parse)
+}
+
+/// The id by which the client knows the request, as far as it can stand in a header and a line of the log.
+pub fn request_id(headers: &HeaderMap) -> Option<Box<str>> {
+    let sent = headers.get(&REQUEST_ID)?.as_bytes();
+    let harmless = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=@~#".contains(byte);
+    let kept = sent.iter().copied().filter(harmless).take(LONGEST_CALL_ID);
+    let kept: String = kept.map(char::from).collect();
+    (!kept.is_empty()).then(|| kept.into())
+}
+
+/// Tells the client its own id of the request, or else ours: it is where SDKs look for one.
+pub fn tell_request_id(sent: &HeaderMap, reply: &mut HeaderMap) {
+    let id = match request_id(sent) {
+        Some(id) => Some(text(&id)),
+        None => reply.get(&CALL_ID).cloned(),
+    };
+    if let Some(id) = id {
+        put(reply, &REQUEST_ID, id);
+    }
 }
 
 /// For a request that was refused before it came to a group.

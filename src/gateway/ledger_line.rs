@@ -1,6 +1,8 @@
 //! The ledger row of a finished request, packed as the spool keeps it, without building a
 //! [`LedgerRow`](crate::domain::ledger::LedgerRow).
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -74,7 +76,7 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
     if let Some(error) = &finished.error {
         row.text(Text::ErrorClass, error.behaviour().class);
         row.text(Text::ErrorCode, itoa::Buffer::new().format(finished.status));
-        row.text(Text::ErrorMessage, told(error, finished));
+        row.text(Text::ErrorMessage, &told(error, finished));
     }
     if let Some(cost) = &bill.cost {
         row.numbers(Text::CostBreakdown, &breakdown(cost));
@@ -128,9 +130,11 @@ fn owners(taken: &Taken, row: &mut Packer<'_>) -> serde_json::Result<()> {
 }
 
 /// A provider's own words may quote the prompt, so they are kept only where prompts are.
-fn told<'a>(error: &'a Error, finished: &Finished) -> &'a str {
-    let quotes = finished.content.as_ref().is_some_and(|content| content.is_for_ledger());
-    if quotes { error.message() } else { error.kept() }
+fn told<'a>(error: &'a Error, finished: &Finished) -> Cow<'a, str> {
+    match finished.content.as_ref().and_then(|content| content.kept(error.message())) {
+        Some(kept) => kept.into(),
+        None => error.kept().into(),
+    }
 }
 
 impl<'a> Metadata<'a> {

@@ -42,6 +42,7 @@ pub mod pipeline;
 pub mod prepare;
 pub mod probe;
 pub mod record;
+mod request_log;
 pub mod reserve;
 pub mod settle;
 pub mod silence;

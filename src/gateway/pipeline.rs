@@ -39,7 +39,7 @@ use crate::base::clock;
 use crate::base::error::Error;
 use crate::domain::ledger::RowId;
 use crate::redis_link::{Link, State};
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, logging, names};
 use crate::upstream::{Reply, Upstream};
 use crate::wire::endpoint::Endpoint;
 
@@ -142,6 +142,7 @@ impl Gateway {
 
     /// The registry and what else is shown as metrics, as text.
     pub fn render_metrics(&self) -> String {
+        self.shared.metrics.counter(names::LOG_DROPPED, &[]).absolute(logging::dropped());
         let mut text = self.shared.metrics.render();
         if let Some(directory) = self.shared.identities.directory() {
             text.push_str(&budget_gauges::render(directory, self.shared.governance.budgets()));
@@ -211,7 +212,10 @@ impl Gateway {
         settle.arrived();
         let trace = if settle.traces() { headers::trace(headers) } else { None };
         let mut record = Record::open(settle, endpoint, call_id, received);
-        record.note(|facts| (facts.own_id, facts.trace) = (theirs.is_none().then_some(own_id), trace));
+        record.note(|facts| {
+            (facts.own_id, facts.trace) = (theirs.is_none().then_some(own_id), trace);
+            facts.request_id = headers::request_id(headers);
+        });
         Opened { record, ticket }
     }
 
@@ -230,9 +234,12 @@ impl Gateway {
         match self.check_key(headers, peer).await {
             Ok(caller) => {
                 let mut opened = opened;
-                let hashed = Arc::clone(caller.hashed_key());
+                let identity = Arc::clone(caller.identity());
                 let requester = address::shown(&self.table().config.governance.identity, peer, headers);
-                opened.record.note(|facts| (facts.hashed_key, facts.requester) = (Some(hashed), requester));
+                opened.record.note(|facts| {
+                    facts.hashed_key = Some(Arc::clone(&identity.hash));
+                    (facts.identity, facts.requester) = (Some(identity), requester);
+                });
                 Ok(Identified { opened, caller, call_id, call_id_in_body })
             }
             Err(error) => Err(refuse(opened.record, error, &call_id, call_id_in_body)),

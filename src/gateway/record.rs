@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::answer_id;
 use super::content::Content;
 use super::governance::Taken;
+use crate::actors::key_directory::Identity;
 use crate::base::clock;
 use crate::base::error::{Error, Kind};
 use crate::base::money::Nanos;
@@ -34,6 +35,10 @@ pub struct Finished {
     pub endpoint: Endpoint,
     /// Whether the answer was a stream.
     pub stream: bool,
+    /// What the client calls it (`x-request-id`).
+    pub request_id: Option<Box<str>>,
+    /// Who is calling, once that is known.
+    pub identity: Option<Arc<Identity>>,
     /// SHA-256 of the caller's key, once it is known.
     pub hashed_key: Option<Arc<str>>,
     /// The address that it came from.
@@ -134,6 +139,8 @@ impl Record {
             own_id: None,
             endpoint,
             stream: false,
+            request_id: None,
+            identity: None,
             hashed_key: None,
             requester: None,
             requested_model: None,

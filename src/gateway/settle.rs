@@ -1,4 +1,4 @@
-//! The worker's own [`Settle`]: metrics and the log. Handles of series are made once per combination.
+//! What a finished request leaves in metrics and log. Handles of series are made once per combination.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 use metrics::Gauge;
 
-use super::record::{Finished, Settle, Settled};
+use super::record::{Finished, Settled};
+use super::request_log;
 use crate::actors::deployment::DeploymentNames;
-use crate::base::error::Level;
 use crate::telemetry::series::{DeploymentLabels, RequestLabels, RequestSeries};
 use crate::telemetry::{Metrics, names};
 use crate::wire::endpoint::Endpoint;
@@ -45,6 +45,18 @@ impl Telemetry {
     pub fn unpriced(&self, finished: &Finished) {
         let group = finished.group.as_deref().unwrap_or("unknown");
         self.metrics.counter(names::UNPRICED, &[("model_group", group)]).increment(1);
+    }
+
+    /// A request has arrived.
+    pub fn arrived(&self) {
+        self.in_flight.increment(1.0);
+    }
+
+    /// A request is over, and this is what it came to.
+    pub fn settled(&self, finished: &Finished, settled: &Settled) {
+        self.in_flight.decrement(1.0);
+        self.count(finished);
+        request_log::tell(finished, settled);
     }
 
     fn count(&self, finished: &Finished) {
@@ -108,46 +120,5 @@ fn record(series: &RequestSeries, finished: &Finished) {
         series.cached_tokens.increment(usage.cached_tokens);
         series.cache_creation_tokens.increment(usage.cache_creation_tokens);
         series.reasoning_tokens.increment(usage.reasoning_tokens);
-    }
-}
-
-fn log(finished: &Finished) {
-    macro_rules! event {
-        ($level:expr) => {
-            tracing::event!(
-                $level,
-                call_id = &*finished.call_id,
-                route = finished.endpoint.route(),
-                status = finished.status,
-                group = finished.group.as_deref(),
-                deployment = finished.deployment.as_ref().map(|deployment| &*deployment.id),
-                error = finished.error.as_ref().map(|error| error.behaviour().label),
-                error_message = finished.error.as_ref().map(|error| error.kept()),
-                cause = finished.error.as_ref().and_then(|error| error.cause()),
-                duration_ms = finished.duration.as_millis() as u64,
-                attempts = finished.attempts,
-                fallbacks = finished.fallbacks,
-                "request"
-            )
-        };
-    }
-    match finished.error.as_ref().map(|error| error.behaviour().level) {
-        None | Some(Level::Debug) => event!(tracing::Level::DEBUG),
-        Some(Level::Info) => event!(tracing::Level::INFO),
-        Some(Level::Warn) => event!(tracing::Level::WARN),
-        Some(Level::Error) => event!(tracing::Level::ERROR),
-    }
-}
-
-impl Settle for Telemetry {
-    fn arrived(&self) {
-        self.in_flight.increment(1.0);
-    }
-
-    fn settle(&self, finished: Finished) -> Settled {
-        self.in_flight.decrement(1.0);
-        self.count(&finished);
-        log(&finished);
-        Settled::default()
     }
 }

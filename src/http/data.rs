@@ -10,6 +10,7 @@ use super::reply;
 use crate::base::clock;
 use crate::gateway::answer::{Answer, AnswerBody};
 use crate::gateway::failure::Failure;
+use crate::gateway::headers;
 use crate::gateway::pipeline::{Gateway, Inbound, Opened};
 use crate::wire::endpoint::Endpoint;
 
@@ -28,10 +29,13 @@ pub struct Asked<'a> {
 /// Serves one request, whatever comes of it.
 pub async fn serve(gateway: &Rc<Gateway>, asked: Asked<'_>, payload: Payload) -> Response<BoxBody> {
     let opened = gateway.open(asked.endpoint, asked.head.headers(), clock::now());
-    match run(gateway, opened, asked, payload).await {
+    let sent = asked.head.headers();
+    let mut response = match run(gateway, opened, asked, payload).await {
         Ok(answer) => answered(answer),
         Err(failure) => failed(failure),
-    }
+    };
+    headers::tell_request_id(sent, response.headers_mut());
+    response
 }
 
 async fn run(

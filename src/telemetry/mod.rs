@@ -1,8 +1,10 @@
 //! Every metric, named once, and the log's set-up.
 
+pub mod log_writer;
 pub mod logging;
 pub mod metrics;
 pub mod names;
+pub mod request_line;
 pub mod series;
 
 pub use metrics::Metrics;

@@ -74,6 +74,8 @@ pub const REDIS_UP: &str = "stagedoor_redis_up";
 pub const REDIS_CALLS: &str = "stagedoor_redis_calls_total";
 /// Seconds that calls to the shared Redis took; those that were not sent because it is down are left out.
 pub const REDIS_SECONDS: &str = "stagedoor_redis_call_seconds";
+/// Lines of the log that were dropped because standard error did not take them.
+pub const LOG_DROPPED: &str = "stagedoor_log_lines_dropped_total";
 /// Configurations taken over, by result.
 pub const RELOADS: &str = "stagedoor_config_reloads_total";
 /// Alerts, by target and result.
@@ -162,6 +164,7 @@ pub const HELP: &[(&str, &str)] = &[
     (REDIS_UP, "1 while the shared Redis can be used, 0 while it cannot."),
     (REDIS_CALLS, "Calls to the shared Redis, by result."),
     (REDIS_SECONDS, "Seconds that calls to the shared Redis took."),
+    (LOG_DROPPED, "Lines of the log that were dropped because standard error did not take them."),
     (RELOADS, "Configurations taken over or refused."),
     (ALERTS, "Alerts that were sent, failed or were dropped."),
     (EXPORTED, "Finished requests that were sent to a sink, failed or were dropped."),

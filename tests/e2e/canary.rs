@@ -106,6 +106,9 @@ async fn no_key_and_no_prompt_in_logs_metrics_or_errors() {
     replies.push(broken.text());
     let metrics = gateway.raw("GET", "/metrics", &[], b"").await.text();
     let health = gateway.raw("GET", "/health", &[("authorization", &bearer)], b"").await.text();
+    let last = [("authorization", bearer.as_str()), ("x-request-id", "the-last-one")];
+    gateway.raw("POST", "/v1/chat/completions", &last, b"{}").await;
+    gateway.logged("the-last-one").await;
     let log = gateway.log();
     assert!(log.contains("DEBUG") || log.contains("TRACE"), "the log is loud");
     for secret in [MASTER, PROMPT, WRONG, PROVIDER] {

@@ -16,6 +16,7 @@ mod first_minute;
 mod hang_up;
 mod harness;
 mod health;
+mod logs;
 mod manage;
 mod reload;
 mod responses;

@@ -247,7 +247,7 @@ pub mod tests {
     fn a_providers_own_words_are_quoted_with_the_rest_only() {
         let error = Error::new(Kind::UpstreamBadRequest, "you said canary").in_providers_words();
         let mut failed = Facts { error: Some(error), status: 400, ..facts() };
-        failed.quote(Raw { question: r#"{"messages":[]}"#.into(), answer: export::Answer::Nothing });
+        failed.quote(Raw { question: r#"{"messages":[]}"#.into(), ..Raw::default() });
         let plain = failed.event(true);
         assert!(!format!("{plain:?}").contains("canary"));
         let quoted = failed.quoted(&plain);
@@ -259,7 +259,11 @@ pub mod tests {
     fn what_is_too_large_does_not_wait_in_memory() {
         let mut large = facts();
         let picture = Bytes::from(vec![b' '; MOST_RAW + 1]);
-        large.quote(Raw { question: picture.clone(), answer: export::Answer::Whole(picture) });
+        large.quote(Raw {
+            question: picture.clone(),
+            answer: export::Answer::Whole(picture),
+            ..Raw::default()
+        });
         assert!(large.size() < 10_000);
         let content = large.quoted(&large.event(true)).content.unwrap();
         assert_eq!(content.question, "(1048577 bytes, left out)");

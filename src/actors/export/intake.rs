@@ -97,7 +97,7 @@ mod tests {
         let quoting = || {
             let mut facts = facts();
             let question = vec![b'x'; 1024 * 1024].into();
-            facts.quote(Raw { question, answer: Answer::Nothing });
+            facts.quote(Raw { question, ..Raw::default() });
             Box::new(facts)
         };
         (0..40).for_each(|_| intake.push(quoting()));

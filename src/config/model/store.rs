@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base::secret::Secret;
+use crate::domain::redact::Redactor;
 
 /// The database and what goes into it.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct StoreSettings {
     /// `store_prompts_in_spend_logs`: rows also keep what was asked and answered, each text cut after so many
     /// characters (`MAX_STRING_LENGTH_PROMPT_IN_DB`, 2048); `None`: they do not.
     pub keeps_content: Option<usize>,
+    /// `redact_stored_prompts`: what is taken out of them before.
+    pub redactor: Redactor,
     /// `proxy_batch_write_at`: how long a row may wait in the spool for company (1 s by default).
     pub batch_every: Duration,
     /// `maximum_spend_logs_retention_period`; `None`: rows are kept for ever.

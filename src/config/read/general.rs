@@ -5,6 +5,8 @@ use crate::config::context::Context;
 use crate::config::keys;
 use crate::config::model::GeneralSettings;
 use crate::config::scope::Scope;
+use crate::config::yaml::Yaml;
+use crate::telemetry::logging::RequestLog;
 
 /// Largest request body when nothing is said, MiB.
 const REQUEST_MB: f64 = 100.0;
@@ -34,6 +36,7 @@ pub fn read(context: &Context<'_>, scope: &Scope<'_>) -> GeneralSettings {
         always_include_stream_usage: scope.bool("always_include_stream_usage"),
         forward_client_headers: scope.bool("forward_client_headers_to_llm_api").unwrap_or(false),
         log_level: log_level(scope),
+        request_log: request_log(scope),
         call_id_in_errors: scope.bool("include_call_id_in_error_body").unwrap_or(false),
         allow_mock_testing: scope.bool("dangerously_allow_mock_testing_request_params").unwrap_or(false),
     }
@@ -83,4 +86,22 @@ fn log_level(scope: &Scope<'_>) -> Option<String> {
     }
     field.error("must be one of trace, debug, info, warning, error, off");
     None
+}
+
+fn request_log(scope: &Scope<'_>) -> RequestLog {
+    let Some(field) = scope.get("request_log") else { return RequestLog::default() };
+    // YAML reads a bare `off` as a truth value.
+    if let Yaml::Bool(on) = field.node.value {
+        return if on { RequestLog::All } else { RequestLog::Off };
+    }
+    match field.text().as_deref() {
+        Some("all") => RequestLog::All,
+        Some("errors") => RequestLog::Errors,
+        Some("off") => RequestLog::Off,
+        Some(_) => {
+            field.error("must be one of all, errors, off");
+            RequestLog::default()
+        }
+        None => RequestLog::default(),
+    }
 }

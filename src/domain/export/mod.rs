@@ -25,7 +25,7 @@ pub use request::{Method, Outgoing};
 pub use settings::{
     Batching, Datadog, Format, Langfuse, Langsmith, Otlp, OtlpEncoding, S3, Sentry, Sink, SinkKind, Webhook,
 };
-pub use texts::{Answer, Raw, answer, content, fitted, streamed};
+pub use texts::{Answer, Keeping, Raw, answer, content, streamed};
 
 use std::sync::Arc;
 

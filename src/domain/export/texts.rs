@@ -5,7 +5,10 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use super::event::Content;
+use crate::domain::redact::Redactor;
 
+/// How much of a text behind its cut is looked at, so that a secret that the cut goes through is found, bytes.
+const BEHIND_CUT: usize = 1024;
 /// The fields that questions stand in.
 const QUESTIONS: [&str; 3] = ["messages", "input", "prompt"];
 /// Fields that are no parameters of the model: they say how the gateway handles the request, or may hold secrets.
@@ -43,6 +46,18 @@ pub struct Raw {
     pub question: Bytes,
     /// What came back.
     pub answer: Answer,
+    /// What is not told of either.
+    pub redactor: Redactor,
+}
+
+/// How texts are kept.
+pub struct Keeping<'a> {
+    /// After how many characters each text is cut.
+    pub longest: usize,
+    /// The most that one value takes as JSON, bytes.
+    pub most: usize,
+    /// Takes secrets out.
+    pub redactor: &'a Redactor,
 }
 
 impl Raw {
@@ -65,10 +80,11 @@ pub fn content(raw: &Raw, longest: usize, most: usize) -> Content {
         asked.shift_remove(*name);
     });
     let answer = answer(&raw.answer);
+    let keeping = Keeping { longest, most, redactor: &raw.redactor };
     Content {
-        question: fitted(question.unwrap_or_else(|| json!({})), longest, most),
-        answer: fitted(answer, longest, most),
-        parameters: match fitted(Value::Object(asked), longest, most) {
+        question: keeping.fitted(question.unwrap_or_else(|| json!({}))),
+        answer: keeping.fitted(answer),
+        parameters: match keeping.fitted(Value::Object(asked)) {
             Value::Object(parameters) => parameters,
             _ => Map::new(),
         },
@@ -85,30 +101,40 @@ pub fn answer(answer: &Answer) -> Value {
     }
 }
 
-/// The value with its texts cut after `longest` characters, or the beginning of its text where it is still more than
-/// `most` bytes.
-pub fn fitted(mut value: Value, longest: usize, most: usize) -> Value {
-    cut(&mut value, longest);
-    let text = value.to_string();
-    if text.len() <= most { value } else { Value::String(shortened(&text, longest)) }
-}
-
-/// Cuts each text in a value.
-fn cut(value: &mut Value, longest: usize) {
-    match value {
-        Value::String(text) if text.len() > longest => *text = shortened(text, longest),
-        Value::Array(values) => values.iter_mut().for_each(|value| cut(value, longest)),
-        Value::Object(map) => map.values_mut().for_each(|value| cut(value, longest)),
-        _ => {}
+impl Keeping<'_> {
+    /// The value with its texts as they are kept, or the beginning of its text where it is still too large.
+    pub fn fitted(&self, mut value: Value) -> Value {
+        self.cut(&mut value);
+        let text = value.to_string();
+        if text.len() <= self.most { value } else { Value::String(self.kept(&text)) }
     }
-}
 
-fn shortened(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        None => text.to_string(),
-        Some((end, _)) => {
-            let more = text.chars().count().saturating_sub(longest);
-            format!("{}... ({more} more characters)", text.get(..end).unwrap_or_default())
+    fn cut(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.kept(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.cut(value)),
+            Value::Object(map) => map.values_mut().for_each(|value| self.cut(value)),
+            _ => {}
+        }
+    }
+
+    /// One text.
+    pub fn kept(&self, text: &str) -> String {
+        // Texts may be as large as requests; what is cut away is not worth a look.
+        let mut looked_at = text.len().min(self.longest.saturating_mul(4).saturating_add(BEHIND_CUT));
+        while !text.is_char_boundary(looked_at) {
+            looked_at -= 1;
+        }
+        let (seen, unseen) = text.split_at(looked_at);
+        let seen = self.redactor.redact(seen);
+        match seen.char_indices().nth(self.longest) {
+            None if unseen.is_empty() => seen.into_owned(),
+            cut => {
+                let end = cut.map_or(seen.len(), |(end, _)| end);
+                let (kept, rest) = seen.split_at(end);
+                let more = rest.chars().count() + unseen.chars().count();
+                format!("{kept}... ({more} more characters)")
+            }
         }
     }
 }
@@ -161,6 +187,7 @@ mod tests {
         let raw = Raw {
             question: question.to_string().into(),
             answer: Answer::Whole(Bytes::from_static(br#"{"choices":[]}"#)),
+            redactor: Redactor::default(),
         };
         let read = content(&raw, 5, 1000);
         assert_eq!(read.question[0]["content"], "12345... (3 more characters)");
@@ -184,6 +211,7 @@ mod tests {
     #[test]
     fn what_is_too_large_is_shortened() {
         let many = json!({"data": vec![1.5; 1000]});
-        assert!(fitted(many, 100, 500).to_string().len() < 200);
+        let keeping = Keeping { longest: 100, most: 500, redactor: &Redactor::default() };
+        assert!(keeping.fitted(many).to_string().len() < 200);
     }
 }

@@ -152,6 +152,8 @@ fn files_with(folder: &Path, secrets: &[String]) -> Vec<String> {
 /// Nothing in what was answered to errors, logged and counted.
 async fn nothing_told(gateway: &Gateway, replies: &[Reply]) {
     let metrics = gateway.raw("GET", "/metrics", &[], b"").await.text();
+    gateway.raw("POST", "/v1/chat/completions", &[("x-request-id", "the-last-one")], b"{}").await;
+    gateway.logged("the-last-one").await;
     let log = gateway.log();
     assert!(log.contains("DEBUG") || log.contains("TRACE"), "the log is loud");
     for secret in secrets() {

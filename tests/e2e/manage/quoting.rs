@@ -105,6 +105,8 @@ async fn what_an_error_quotes_is_for_the_caller_alone() {
     );
     let metrics = gateway.raw("GET", "/metrics", &[], b"").await.text();
     let health = gateway.get("/health").await.text();
+    gateway.raw("POST", "/v1/chat/completions", &[("x-request-id", "the-last-one")], b"{}").await;
+    gateway.logged("the-last-one").await;
     let log = gateway.log();
     for secret in [PROMPT, ANSWER] {
         for (place, text) in [("log", &log), ("metrics", &metrics), ("health", &health)] {

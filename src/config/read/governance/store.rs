@@ -11,6 +11,7 @@ use crate::config::context::Context;
 use crate::config::model::{Retention, SpoolFsync, SpoolFull, SpoolSettings, StoreSettings};
 use crate::config::problem::At;
 use crate::config::scope::Scope;
+use crate::domain::redact::Redactor;
 
 /// Connections to PostgreSQL when nothing is said.
 const CONNECTIONS: usize = 10;
@@ -47,6 +48,7 @@ pub fn store(context: &Context<'_>, general: &Scope<'_>, litellm: &Scope<'_>) ->
         patience,
         keeps_rows: !disabled && tracking.unwrap_or(true),
         keeps_content: general.flag("store_prompts_in_spend_logs").then_some(longest.unwrap_or(LONGEST_TEXT)),
+        redactor: redactor(general),
         batch_every: batch_every.unwrap_or(BATCH_EVERY),
         retention: retention(general),
         holds_models: holds_models.or_else(|| variables::flag(context, "STORE_MODEL_IN_DB")).unwrap_or(false),
@@ -54,6 +56,15 @@ pub fn store(context: &Context<'_>, general: &Scope<'_>, litellm: &Scope<'_>) ->
         salt_key: context.environment.get("LITELLM_SALT_KEY").map(Secret::new),
         open_when_down: general.flag("allow_requests_on_db_unavailable"),
     }
+}
+
+fn redactor(general: &Scope<'_>) -> Redactor {
+    let Some(field) = general.get("redact_stored_prompts") else { return Redactor::default() };
+    let Some(rules) = field.texts() else { return Redactor::default() };
+    Redactor::new(rules).unwrap_or_else(|(index, cause)| {
+        field.error(format!("entry {index} is neither keys nor emails nor a regular expression: {cause}"));
+        Redactor::default()
+    })
 }
 
 /// The config's URL, or the environment's, or the one that its parts make.
