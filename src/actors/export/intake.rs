@@ -85,7 +85,7 @@ impl Intake {
 mod tests {
     use super::super::facts::tests::facts;
     use super::*;
-    use crate::domain::export::{Answer, Raw};
+    use crate::domain::export::Raw;
     use crate::telemetry::{Metrics, names};
 
     #[test]
