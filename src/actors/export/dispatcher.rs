@@ -1,4 +1,4 @@
-//! The Dispatcher actor: one event of each finished request, for all sinks that want it.
+//! The Dispatcher actor: each finished request gets into the queues of the sinks that want it.
 //!
 //! - owns: the reading end of the [`Intake`], the writing ends of the sinks' [`Queue`]s
 //! - accepts: [`Flush`]; else it looks by itself, ten times a second
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture};
 
-use super::facts::Facts;
+use super::facts::{Facts, Told};
 use super::intake::Intake;
 use super::queue::Queue;
 use crate::actors::keeper::DeathNotice;
@@ -27,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(10);
 /// So many requests are looked at without a pause; other actors of the thread have work, too.
 const AT_ONCE: usize = 500;
 
-/// Makes events.
+/// Fills the queues.
 pub struct Dispatcher {
     intake: Arc<Intake>,
     sinks: Vec<(Arc<Sink>, Arc<Queue>)>,
@@ -68,28 +68,18 @@ impl Dispatcher {
         let now = Instant::now();
         for _ in 0..most {
             let Some(facts) = self.taken.pop_front() else { return };
-            self.tell(&facts, now);
+            self.tell(*facts, now);
         }
     }
 
-    fn tell(&self, facts: &Facts, now: Instant) {
+    fn tell(&self, facts: Facts, now: Instant) {
         let failed = facts.error.is_some();
         let wanted = |sink: &Sink| if failed { sink.failures } else { sink.successes };
         let owners = self.sinks.iter().all(|(sink, _)| sink.owners);
-        let plain = Arc::new(facts.event(owners));
-        let plain_size = plain.size();
-        let mut quoted = None;
-        for (sink, queue) in self.sinks.iter().filter(|(sink, _)| wanted(sink)) {
-            if sink.content {
-                let (event, size) = quoted.get_or_insert_with(|| {
-                    let event = Arc::new(facts.quoted(&plain));
-                    let size = event.size();
-                    (event, size)
-                });
-                queue.push(Arc::clone(event), *size, now);
-            } else {
-                queue.push(Arc::clone(&plain), plain_size, now);
-            }
+        let told = Arc::new(Told::new(facts, owners));
+        let size = told.size();
+        for (_, queue) in self.sinks.iter().filter(|(sink, _)| wanted(sink)) {
+            queue.push(Arc::clone(&told), size, now);
         }
     }
 }

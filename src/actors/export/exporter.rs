@@ -97,7 +97,8 @@ impl Line {
     }
 
     async fn deliver(&mut self, batch: &Batch) {
-        let mut parts: Vec<Vec<Arc<Event>>> = vec![batch.events.clone()];
+        let events = batch.told.iter().map(|told| told.event(self.sink.content)).collect();
+        let mut parts: Vec<Vec<Arc<Event>>> = vec![events];
         while let Some(mut part) = parts.pop() {
             if self.deliver_part(&part).await && part.len() > 1 {
                 let rest = part.split_off(part.len() / 2);

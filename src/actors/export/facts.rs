@@ -1,7 +1,7 @@
 //! What a worker hands over of a finished request, and the event that is made of it elsewhere.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +79,36 @@ pub struct Facts {
     pub trace: Option<TraceParent>,
     /// What was asked and answered, where a sink is told of it.
     pub content: Option<Raw>,
+}
+
+/// A request that sinks are told of. The event is made when the first sink is about to be told: of what is dropped
+/// before that, nobody writes anything.
+pub struct Told {
+    facts: Facts,
+    owners: bool,
+    plain: OnceLock<Arc<Event>>,
+    quoted: OnceLock<Arc<Event>>,
+}
+
+impl Told {
+    /// `owners`: whose request it was is told, too.
+    pub fn new(facts: Facts, owners: bool) -> Self {
+        Told { facts, owners, plain: OnceLock::new(), quoted: OnceLock::new() }
+    }
+
+    /// The event, with what was asked and answered where a sink is told of that.
+    pub fn event(&self, content: bool) -> Arc<Event> {
+        let plain = self.plain.get_or_init(|| Arc::new(self.facts.event(self.owners)));
+        if !content {
+            return Arc::clone(plain);
+        }
+        Arc::clone(self.quoted.get_or_init(|| Arc::new(self.facts.quoted(plain))))
+    }
+
+    /// About what it takes in memory, its events included, bytes.
+    pub fn size(&self) -> usize {
+        self.facts.size().saturating_mul(2)
+    }
 }
 
 impl Facts {

@@ -1,8 +1,9 @@
 //! Finished requests on their way to the sinks that callbacks name.
 //!
-//! A worker leaves what it has of a request in the [`Intake`], which is bounded. The [`Dispatcher`] makes one event of
-//! it and puts that into the [`Queue`] of each sink that wants it; queues are bounded, too, and drop what is oldest.
-//! For each sink an [`Exporter`] takes batches from its queue and delivers them, again and again while that may help.
+//! A worker leaves what it has of a request in the [`Intake`], which is bounded. The [`Dispatcher`] puts it
+//! into the [`Queue`] of each sink that wants it; queues are bounded, too, and drop what is oldest. For each sink an
+//! [`Exporter`] takes batches from its queue and delivers them, again and again while that may help. The event that
+//! sinks are told is made once, when the first of them is about to be told.
 //! All of this lives on a thread of its own, so a dead sink, or a hundred thousand events to be written as JSON, take
 //! nothing from requests but processor time.
 

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::facts::Told;
 use super::meters::Meters;
-use crate::domain::export::{Batching, Event};
+use crate::domain::export::Batching;
 
 /// The most events that wait for a sink, those on their way included.
 const MOST: usize = 50_000;
@@ -38,15 +39,15 @@ struct State {
 }
 
 struct Waiting {
-    event: Arc<Event>,
+    told: Arc<Told>,
     size: usize,
     since: Instant,
 }
 
 /// Events that are under way; they count as waiting until it is dropped.
 pub struct Batch {
-    /// The events, the oldest first.
-    pub events: Vec<Arc<Event>>,
+    /// What the sink is told, the oldest first.
+    pub told: Vec<Arc<Told>>,
     bytes: usize,
     queue: Arc<Queue>,
 }
@@ -54,7 +55,7 @@ pub struct Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
-        state.events = state.events.saturating_sub(self.events.len());
+        state.events = state.events.saturating_sub(self.told.len());
         state.bytes = state.bytes.saturating_sub(self.bytes);
         self.queue.meters.show(state.events, state.bytes);
     }
@@ -84,8 +85,8 @@ impl Queue {
         })
     }
 
-    /// Adds an event of this size; what is oldest goes where there is no room.
-    pub fn push(&self, event: Arc<Event>, size: usize, now: Instant) {
+    /// Adds a request of this size; what is oldest goes where there is no room.
+    pub fn push(&self, told: Arc<Told>, size: usize, now: Instant) {
         let (most, most_bytes) = self.most;
         let mut state = self.lock();
         let mut dropped = 0;
@@ -98,7 +99,7 @@ impl Queue {
         // Where what is under way takes all the room, the new one has to go.
         let fits = state.events < most && state.bytes.saturating_add(size) <= most_bytes;
         if fits {
-            state.waiting.push_back(Waiting { event, size, since: now });
+            state.waiting.push_back(Waiting { told, size, since: now });
             state.events += 1;
             state.bytes += size;
         } else {
@@ -143,15 +144,15 @@ impl Queue {
         if small && waited < batching.every && !state.flushing {
             return Look::Wait(batching.every - waited);
         }
-        let (mut events, mut bytes) = (Vec::new(), 0);
-        while events.len() < batching.most.max(1) {
-            let room = |next: &Waiting| events.is_empty() || bytes + next.size <= MOST_BATCH;
+        let (mut told, mut bytes) = (Vec::new(), 0);
+        while told.len() < batching.most.max(1) {
+            let room = |next: &Waiting| told.is_empty() || bytes + next.size <= MOST_BATCH;
             let Some(next) = state.waiting.front().filter(|next| room(next)) else { break };
             bytes += next.size;
-            events.push(Arc::clone(&next.event));
+            told.push(Arc::clone(&next.told));
             state.waiting.pop_front();
         }
-        Look::Batch(Batch { events, bytes, queue: Arc::clone(self) })
+        Look::Batch(Batch { told, bytes, queue: Arc::clone(self) })
     }
 
     /// From now on nothing waits for company.
@@ -182,6 +183,8 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Facts;
+    use super::super::facts::tests::facts;
     use super::*;
     use crate::telemetry::Metrics;
 
@@ -192,12 +195,12 @@ mod tests {
         (Queue::bounded("s", Meters::new(&metrics, "s"), (most, bytes)), metrics)
     }
 
-    fn event(id: usize) -> Arc<Event> {
-        Arc::new(Event { id: id.to_string(), ..Event::default() })
+    fn event(id: usize) -> Arc<Told> {
+        Arc::new(Told::new(Facts { call_id: id.to_string().into(), ..facts() }, true))
     }
 
-    fn ids(batch: &Batch) -> Vec<&str> {
-        batch.events.iter().map(|event| event.id.as_str()).collect()
+    fn ids(batch: &Batch) -> Vec<String> {
+        batch.told.iter().map(|told| told.event(false).call_id.clone()).collect()
     }
 
     #[test]
@@ -208,7 +211,7 @@ mod tests {
         assert!(matches!(queue.look(BATCHING, start), Look::Wait(longest) if longest == BATCHING.every));
         let late = start + BATCHING.every;
         let Look::Batch(batch) = queue.look(BATCHING, late) else { panic!("it has waited long enough") };
-        assert_eq!((ids(&batch), queue.waiting()), (vec!["1"], 1));
+        assert_eq!((ids(&batch), queue.waiting()), (vec!["1".to_owned()], 1));
         drop(batch);
         assert_eq!(queue.waiting(), 0);
         (2..7).for_each(|id| queue.push(event(id), 1, late));
@@ -242,7 +245,7 @@ mod tests {
     async fn an_exporter_wakes_when_a_batch_is_complete() {
         let (queue, _) = queue(10, 1000);
         let own = Arc::clone(&queue);
-        let waiting = tokio::spawn(async move { own.next(BATCHING).await.events.len() });
+        let waiting = tokio::spawn(async move { own.next(BATCHING).await.told.len() });
         tokio::task::yield_now().await;
         (0..3).for_each(|id| queue.push(event(id), 1, Instant::now()));
         assert_eq!(waiting.await.unwrap(), 3);

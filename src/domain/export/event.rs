@@ -8,8 +8,6 @@ use crate::domain::pricing::Cost;
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
-/// What an event takes in memory besides its texts, bytes.
-const FIXED: usize = 1024;
 
 /// One finished request. Empty texts mean that there was none.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -165,28 +163,6 @@ impl Event {
     /// The counts, or none.
     pub fn counts(&self) -> Usage {
         self.usage.unwrap_or_default()
-    }
-
-    /// About what it takes in memory, bytes.
-    pub fn size(&self) -> usize {
-        let content = self.content.as_ref().map_or(0, |content| {
-            let parameters = content.parameters.values().map(weight).sum::<usize>();
-            weight(&content.question) + weight(&content.answer) + parameters
-        });
-        FIXED + content + self.tags.iter().map(String::len).sum::<usize>()
-    }
-}
-
-/// About what a value takes in memory, bytes.
-fn weight(value: &Value) -> usize {
-    let own = size_of::<Value>();
-    match value {
-        Value::String(text) => own + text.len(),
-        Value::Array(items) => own + items.iter().map(weight).sum::<usize>(),
-        Value::Object(map) => {
-            own + map.iter().map(|(key, value)| own + key.len() + weight(value)).sum::<usize>()
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => own,
     }
 }
 
