@@ -11,10 +11,11 @@ use crate::base::clock::unix_ms;
 use crate::base::money::Nanos;
 use crate::domain::budget::Budgets;
 use crate::domain::ledger::AccountKind;
+use crate::telemetry::dollars::escaped;
 use crate::telemetry::names;
 
 /// The most owners of a kind that have series.
-const MOST: usize = 1_000;
+const MOST: usize = 200;
 /// Milliseconds of an hour.
 const HOUR_MS: f64 = 3_600_000.0;
 
@@ -99,10 +100,6 @@ fn labels(identity: &Identity, purse: &Purse) -> String {
         _ => ("hashed_api_key", "api_key_alias", grant.and_then(|g| g.key.key_alias.as_deref())),
     };
     format!("{id}=\"{}\",{alias}=\"{}\"", escaped(&purse.id.owner), escaped(value.unwrap_or("None")))
-}
-
-fn escaped(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// One family of series, if there are some.

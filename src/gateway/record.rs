@@ -63,6 +63,8 @@ pub struct Finished {
     pub duration: Duration,
     /// Time spent waiting for providers.
     pub upstream: Duration,
+    /// Arrival until limits and budget had room; `None`: it never came so far.
+    pub queued: Option<Duration>,
     /// Arrival to the first token, streams only.
     pub first_token: Option<Duration>,
     /// Upstream calls made.
@@ -82,6 +84,49 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// What is known of a request that has just arrived.
+    fn begun(endpoint: Endpoint, call_id: Rc<str>, received: Instant) -> Self {
+        Finished {
+            call_id,
+            own_id: None,
+            endpoint,
+            stream: false,
+            request_id: None,
+            identity: None,
+            hashed_key: None,
+            requester: None,
+            requested_model: None,
+            group: None,
+            deployment: None,
+            wild: None,
+            status: 0,
+            error: None,
+            usage: None,
+            received,
+            duration: Duration::ZERO,
+            upstream: Duration::ZERO,
+            queued: None,
+            first_token: None,
+            attempts: 0,
+            fallbacks: 0,
+            output_bytes: 0,
+            answer_id: None,
+            content: None,
+            trace: None,
+            taken: None,
+        }
+    }
+
+    /// A request that is over, for tests of what becomes of it.
+    #[cfg(test)]
+    pub fn of_test(endpoint: Endpoint, status: u16, deployment: Option<Arc<Deployment>>) -> Self {
+        let mut finished = Finished::begun(endpoint, "call".into(), clock::now());
+        finished.group = deployment.as_ref().map(|deployment| Arc::clone(&deployment.group));
+        finished.requested_model = finished.group.clone();
+        (finished.status, finished.deployment, finished.attempts) = (status, deployment, 1);
+        finished
+    }
+
     /// The price of what answered: of the model behind a wildcard, or of the deployment.
     pub fn price(&self) -> Option<&Price> {
         match &self.wild {
@@ -134,34 +179,7 @@ pub struct Record {
 impl Record {
     /// Opens the record of a request that has just arrived.
     pub fn open(settle: Rc<dyn Settle>, endpoint: Endpoint, call_id: Rc<str>, received: Instant) -> Self {
-        let facts = Finished {
-            call_id,
-            own_id: None,
-            endpoint,
-            stream: false,
-            request_id: None,
-            identity: None,
-            hashed_key: None,
-            requester: None,
-            requested_model: None,
-            group: None,
-            deployment: None,
-            wild: None,
-            status: 0,
-            error: None,
-            usage: None,
-            received,
-            duration: Duration::ZERO,
-            upstream: Duration::ZERO,
-            first_token: None,
-            attempts: 0,
-            fallbacks: 0,
-            output_bytes: 0,
-            answer_id: None,
-            content: None,
-            trace: None,
-            taken: None,
-        };
+        let facts = Finished::begun(endpoint, call_id, received);
         Record { settle, facts: Some(Box::new(facts)) }
     }
 

@@ -8,6 +8,7 @@ use super::call::Call;
 use super::caller::Caller;
 use super::governance::Governance;
 use super::record::Record;
+use crate::base::clock;
 use crate::base::error::Error;
 use crate::domain::limits::Standing;
 
@@ -85,6 +86,9 @@ pub async fn reserve(
 ) -> Result<Reserved, Error> {
     let taken = governance.take(&call, caller.clone()).await?;
     let standings = taken.standings().collect();
-    record.note(|facts| facts.taken = Some(taken));
+    record.note(|facts| {
+        facts.queued = Some(clock::now().saturating_duration_since(facts.received));
+        facts.taken = Some(taken);
+    });
     Ok(Reserved { call, standings })
 }

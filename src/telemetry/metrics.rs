@@ -1,5 +1,6 @@
 //! The registry: handles are made once per series and then only touched.
 
+use std::hash::Hash;
 use std::sync::Arc;
 
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
@@ -7,6 +8,8 @@ use metrics_exporter_prometheus::{
     BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 
+use super::bound::{self, Bound};
+use super::dollars::{Dollars, Register};
 use super::names;
 
 /// All metrics of one gateway. Cloning shares them.
@@ -14,6 +17,14 @@ use super::names;
 pub struct Metrics {
     recorder: Arc<PrometheusRecorder>,
     handle: PrometheusHandle,
+    own: Arc<Own>,
+}
+
+/// What the exporter does not have.
+struct Own {
+    dollars: Register,
+    rows: Bound,
+    callers: Bound,
 }
 
 const METADATA: Metadata<'static> = Metadata::new("stagedoor", Level::INFO, None);
@@ -24,17 +35,23 @@ impl Metrics {
     /// # Errors
     /// When `buckets` is empty.
     pub fn new(buckets: Option<&[f64]>) -> Result<Self, BuildError> {
-        let near = Matcher::Full(names::REDIS_SECONDS.to_owned());
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(buckets.unwrap_or(names::LATENCY_BUCKETS))?
-            .set_buckets_for_metric(near, names::NEAR_BUCKETS)?
-            .build_recorder();
+        let mut builder = PrometheusBuilder::new().set_buckets(buckets.unwrap_or(names::LATENCY_BUCKETS))?;
+        for name in [names::REDIS_SECONDS, names::GATEWAY_SECONDS, names::CLAIM_SECONDS] {
+            builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), names::NEAR_BUCKETS)?;
+        }
+        let batch = Matcher::Full(names::CLAIM_BATCH.to_owned());
+        let recorder = builder.set_buckets_for_metric(batch, names::BATCH_BUCKETS)?.build_recorder();
         for (name, help) in names::HELP {
             let (name, help) = ((*name).into(), (*help).into());
             recorder.describe_counter(name, None, help);
         }
         let handle = recorder.handle();
-        Ok(Metrics { recorder: Arc::new(recorder), handle })
+        let own = Own {
+            dollars: Register::default(),
+            rows: Bound::new(bound::MOST_ROWS),
+            callers: Bound::new(bound::MOST_CALLERS),
+        };
+        Ok(Metrics { recorder: Arc::new(recorder), handle, own: Arc::new(own) })
     }
 
     /// The counter of these labels.
@@ -52,9 +69,36 @@ impl Metrics {
         self.recorder.register_histogram(&key(name, labels), &METADATA)
     }
 
+    /// The counter of a row's labels.
+    pub fn counter_of(&self, name: &'static str, labels: &[Label]) -> Counter {
+        self.recorder.register_counter(&Key::from_parts(name, labels.to_vec()), &METADATA)
+    }
+
+    /// The histogram of a row's labels.
+    pub fn histogram_of(&self, name: &'static str, labels: &[Label]) -> Histogram {
+        self.recorder.register_histogram(&Key::from_parts(name, labels.to_vec()), &METADATA)
+    }
+
+    /// The counter of money of a row's labels.
+    pub fn dollars_of(&self, name: &'static str, labels: &[Label]) -> Dollars {
+        self.own.dollars.series(name, labels)
+    }
+
+    /// Whether a combination of model and deployment has a row of its own; at most [`bound::MOST_ROWS`] have.
+    pub fn shows(&self, row: &impl Hash) -> bool {
+        self.own.rows.admits(row)
+    }
+
+    /// Whether a row that names a caller is shown; at most [`bound::MOST_CALLERS`] are.
+    pub fn shows_caller(&self, row: &impl Hash) -> bool {
+        self.own.callers.admits(row)
+    }
+
     /// The text that Prometheus scrapes.
     pub fn render(&self) -> String {
-        self.handle.render()
+        let mut text = self.handle.render();
+        self.own.dollars.render(&mut text);
+        text
     }
 
     /// Moves recorded samples into their buckets; to be called every few seconds so that memory stays flat.

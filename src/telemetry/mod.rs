@@ -1,5 +1,9 @@
 //! Every metric, named once, and the log's set-up.
 
+pub mod bound;
+pub mod caller_series;
+pub mod dollars;
+pub mod late;
 pub mod log_writer;
 pub mod logging;
 pub mod metrics;

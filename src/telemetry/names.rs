@@ -127,6 +127,53 @@ pub const SPOOL_FAILING: &str = "stagedoor_spool_failing";
 /// Ledger rows since the start: written, kept in memory, lost.
 pub const SPOOL_ROWS: &str = "stagedoor_spool_rows_total";
 
+/// What requests have cost, dollars.
+pub const SPEND: &str = "litellm_spend_metric_total";
+/// Answered requests, by caller.
+pub const REQUESTS_BY_CALLER: &str = "litellm_requests_metric_total";
+/// Requests that failed after a provider was called.
+pub const API_FAILED: &str = "litellm_llm_api_failed_requests_metric_total";
+/// Input tokens read from the provider's prompt cache.
+pub const PROVIDER_CACHE_READ: &str = "litellm_provider_cache_read_input_tokens_metric_total";
+/// Input tokens written to the provider's prompt cache.
+pub const PROVIDER_CACHE_WRITE: &str = "litellm_provider_cache_creation_input_tokens_metric_total";
+/// Audio tokens in.
+pub const INPUT_AUDIO_TOKENS: &str = "litellm_input_audio_tokens_metric_total";
+/// Audio tokens out.
+pub const OUTPUT_AUDIO_TOKENS: &str = "litellm_output_audio_tokens_metric_total";
+/// Images made.
+pub const IMAGES: &str = "litellm_images_generated_metric_total";
+/// Arrival until limits and budget had room, seconds.
+pub const QUEUE_TIME: &str = "litellm_request_queue_time_seconds";
+/// Requests that consumed something and cost nothing, by reason.
+pub const ZERO_COST: &str = "litellm_zero_cost_requests_total";
+/// What a provider says is left of its own limit of requests.
+pub const PROVIDER_REMAINING_REQUESTS: &str = "litellm_remaining_requests_metric";
+/// What a provider says is left of its own limit of tokens.
+pub const PROVIDER_REMAINING_TOKENS: &str = "litellm_remaining_tokens_metric";
+/// A key's limits a minute, by type.
+pub const KEY_RATE_ALLOWED: &str = "litellm_api_key_rate_limit_allowed_metric";
+/// What a key has used of its limits in the last minute, by type.
+pub const KEY_RATE_USED: &str = "litellm_api_key_rate_limit_used_metric";
+/// A team's limits a minute, by type.
+pub const TEAM_RATE_ALLOWED: &str = "litellm_team_rate_limit_allowed_metric";
+/// What a team has used of its limits in the last minute, by type.
+pub const TEAM_RATE_USED: &str = "litellm_team_rate_limit_used_metric";
+/// 1 for the state that the breaker before Redis is in.
+pub const BREAKER_STATE: &str = "litellm_redis_circuit_breaker_state";
+/// Changes of the breaker before Redis, by the new state.
+pub const BREAKER_TRANSITIONS: &str = "litellm_redis_circuit_breaker_transitions_total";
+/// Calls of Redis that were late or broken.
+pub const BREAKER_FAILURES: &str = "litellm_redis_circuit_breaker_failures_total";
+/// Time of each request that no provider took, seconds.
+pub const GATEWAY_SECONDS: &str = "stagedoor_gateway_seconds";
+/// Seconds that requests waited for the counters that replicas share.
+pub const CLAIM_SECONDS: &str = "stagedoor_claim_wait_seconds";
+/// Claims that one call of the shared counters carried.
+pub const CLAIM_BATCH: &str = "stagedoor_claim_batch_size";
+/// Messages that wait for an actor.
+pub const MAILBOX: &str = "stagedoor_actor_mailbox_messages";
+
 /// Name and help text of every metric.
 pub const HELP: &[(&str, &str)] = &[
     (REQUESTS, "Requests by model group and HTTP status."),
@@ -190,6 +237,29 @@ pub const HELP: &[(&str, &str)] = &[
     (SPOOL_OLDEST, "How long the oldest waiting ledger row has waited, seconds."),
     (SPOOL_FAILING, "1 while the spool cannot be written."),
     (SPOOL_ROWS, "Ledger rows since the start: written, kept in memory, lost."),
+    (SPEND, "What requests have cost, dollars."),
+    (REQUESTS_BY_CALLER, "Answered requests, by caller."),
+    (API_FAILED, "Requests that failed after a provider was called."),
+    (PROVIDER_CACHE_READ, "Input tokens read from the provider's prompt cache."),
+    (PROVIDER_CACHE_WRITE, "Input tokens written to the provider's prompt cache."),
+    (INPUT_AUDIO_TOKENS, "Audio tokens in."),
+    (OUTPUT_AUDIO_TOKENS, "Audio tokens out."),
+    (IMAGES, "Images made."),
+    (QUEUE_TIME, "Arrival until limits and budget had room, seconds."),
+    (ZERO_COST, "Requests that consumed something and cost nothing, by reason."),
+    (PROVIDER_REMAINING_REQUESTS, "What a provider says is left of its own limit of requests."),
+    (PROVIDER_REMAINING_TOKENS, "What a provider says is left of its own limit of tokens."),
+    (KEY_RATE_ALLOWED, "A key's limits a minute, by type."),
+    (KEY_RATE_USED, "What a key has used of its limits in the last minute, by type."),
+    (TEAM_RATE_ALLOWED, "A team's limits a minute, by type."),
+    (TEAM_RATE_USED, "What a team has used of its limits in the last minute, by type."),
+    (BREAKER_STATE, "1 for the state that the breaker before Redis is in."),
+    (BREAKER_TRANSITIONS, "Changes of the breaker before Redis, by the new state."),
+    (BREAKER_FAILURES, "Calls of Redis that were late or broken."),
+    (GATEWAY_SECONDS, "Time of each request that no provider took, seconds."),
+    (CLAIM_SECONDS, "Seconds that requests waited for the counters that replicas share."),
+    (CLAIM_BATCH, "Claims that one call of the shared counters carried."),
+    (MAILBOX, "Messages that wait for an actor."),
 ];
 
 /// Buckets of calls inside the machine room, seconds.
@@ -198,3 +268,6 @@ pub const NEAR_BUCKETS: &[f64] = &[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 
 /// LiteLLM's latency buckets, seconds.
 pub const LATENCY_BUCKETS: &[f64] =
     &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 420.0, 600.0];
+
+/// Buckets of what travels together.
+pub const BATCH_BUCKETS: &[f64] = &[0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];

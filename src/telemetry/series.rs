@@ -3,9 +3,14 @@
 //! Looking a series up by name and labels costs more than the rest of a request's accounting, so a
 //! worker makes a bundle once per combination that occurs and keeps it.
 
+use std::time::Duration;
+
 use metrics::{Counter, Gauge, Histogram};
 
 use super::Metrics;
+use super::bound::OTHER;
+use super::caller_series::CallerLabels;
+use super::late::{Late, labels};
 use super::names::{self, *};
 
 /// What distinguishes the series of finished requests. All values are bounded: names from the
@@ -24,8 +29,6 @@ pub struct RequestLabels<'a> {
     pub class: Option<&'a str>,
     /// The deployment that answered last, `None` without one.
     pub deployment: DeploymentLabels<'a>,
-    /// SHA-256 of the caller's key.
-    pub hashed_api_key: &'a str,
 }
 
 /// What distinguishes a deployment's series. Absent values are the word `None`, as LiteLLM writes it.
@@ -43,120 +46,94 @@ pub struct DeploymentLabels<'a> {
 
 impl DeploymentLabels<'_> {
     /// No deployment.
-    pub const NONE: DeploymentLabels<'static> = DeploymentLabels {
-        model_id: "None",
-        litellm_model_name: "None",
-        api_provider: "None",
-        api_base: "None",
-    };
+    pub const NONE: DeploymentLabels<'static> = DeploymentLabels::all("None");
+    /// One of those that are not shown by name.
+    pub const OTHERS: DeploymentLabels<'static> = DeploymentLabels::all(OTHER);
+
+    const fn all(word: &'static str) -> DeploymentLabels<'static> {
+        DeploymentLabels { model_id: word, litellm_model_name: word, api_provider: word, api_base: word }
+    }
 }
 
-/// The series of finished requests of one kind.
+/// The series of finished requests of one kind, whoever's they are: histograms for each key would be more than a
+/// scrape can carry, so the labels of LiteLLM that name callers are `None` in them.
 pub struct RequestSeries {
-    /// [`REQUESTS`]
-    pub requests: Counter,
-    /// [`FAILED_REQUESTS`], for failures.
-    pub failed: Option<Counter>,
-    /// [`PROXY_REQUESTS`]
-    pub proxy_requests: Counter,
-    /// [`PROXY_FAILED`], for failures.
-    pub proxy_failed: Option<Counter>,
-    /// [`TOTAL_LATENCY`]
-    pub total_latency: Histogram,
-    /// [`API_LATENCY`]
-    pub api_latency: Histogram,
-    /// [`TIME_TO_FIRST_TOKEN`]
-    pub first_token: Histogram,
-    /// [`OVERHEAD`]
-    pub overhead: Histogram,
-    /// [`TOTAL_TOKENS`]
-    pub total_tokens: Counter,
-    /// [`INPUT_TOKENS`]
-    pub input_tokens: Counter,
-    /// [`OUTPUT_TOKENS`]
-    pub output_tokens: Counter,
-    /// [`CACHED_TOKENS`]
-    pub cached_tokens: Counter,
-    /// [`CACHE_CREATION_TOKENS`]
-    pub cache_creation_tokens: Counter,
-    /// [`REASONING_TOKENS`]
-    pub reasoning_tokens: Counter,
+    requests: Late<Counter>,
+    failed: Late<Counter>,
+    total: Late<Histogram>,
+    provider: Late<Histogram>,
+    first_token: Late<Histogram>,
+    overhead: Late<Histogram>,
+    queued: Late<Histogram>,
+    gateway: Late<Histogram>,
+}
+
+/// How long a request took, and where.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Times {
+    /// Arrival to end.
+    pub total: Duration,
+    /// What providers took of it; `None` where none was called.
+    pub upstream: Option<Duration>,
+    /// Arrival to the first token, streams only.
+    pub first_token: Option<Duration>,
+    /// Arrival until limits and budget had room.
+    pub queued: Option<Duration>,
 }
 
 impl RequestSeries {
     /// The series of these labels.
-    pub fn new(metrics: &Metrics, of: &RequestLabels<'_>) -> Self {
+    pub fn new(of: &RequestLabels<'_>) -> Self {
+        let group = ("model_group", of.model_group);
+        let deployment = [("model_id", of.deployment.model_id), ("api_provider", of.deployment.api_provider)];
+        let nobody = CallerLabels::NONE;
         let by_model = [
-            ("end_user", "None"),
-            ("hashed_api_key", of.hashed_api_key),
+            &nobody.common()[..],
+            &[("requested_model", of.requested_model), ("model", of.model_group)],
+            &deployment,
+        ]
+        .concat();
+        let latency = labels([&[group], &by_model[..]].concat());
+        let overhead = [
+            group,
+            ("api_base", of.deployment.api_base),
+            ("litellm_model_name", of.deployment.litellm_model_name),
+            ("hashed_api_key", "None"),
             ("api_key_alias", "None"),
-            ("requested_model", of.requested_model),
-            ("team", "None"),
-            ("team_alias", "None"),
-            ("user", "None"),
-            ("model", of.model_group),
-            ("model_id", of.deployment.model_id),
-            ("api_provider", of.deployment.api_provider),
         ];
-        let latency = [&[("model_group", of.model_group)], &by_model[..]].concat();
-        let tokens = |name| metrics.counter(name, &by_model);
         RequestSeries {
-            requests: metrics.counter(REQUESTS, &[("model_group", of.model_group), ("status", of.status)]),
-            failed: of.class.map(|class| {
-                let labels = [("model_group", of.model_group), ("exception_class", class)];
-                metrics.counter(FAILED_REQUESTS, &labels)
-            }),
-            proxy_requests: metrics.counter(PROXY_REQUESTS, &proxy_labels(of, &[("status_code", of.status)])),
-            proxy_failed: of.class.map(|class| {
-                let class = exception_class(of.deployment.api_provider, class);
-                let failure = [("exception_status", of.status), ("exception_class", class.as_str())];
-                metrics.counter(PROXY_FAILED, &proxy_labels(of, &failure))
-            }),
-            total_latency: metrics.histogram(TOTAL_LATENCY, &latency),
-            api_latency: metrics.histogram(API_LATENCY, &latency),
-            first_token: metrics.histogram(TIME_TO_FIRST_TOKEN, &latency),
-            overhead: metrics.histogram(OVERHEAD, &overhead_labels(of)),
-            total_tokens: tokens(TOTAL_TOKENS),
-            input_tokens: tokens(INPUT_TOKENS),
-            output_tokens: tokens(OUTPUT_TOKENS),
-            cached_tokens: tokens(CACHED_TOKENS),
-            cache_creation_tokens: tokens(CACHE_CREATION_TOKENS),
-            reasoning_tokens: tokens(REASONING_TOKENS),
+            requests: Late::new(REQUESTS, &labels([group, ("status", of.status)])),
+            failed: Late::new(
+                FAILED_REQUESTS,
+                &labels([group, ("exception_class", of.class.unwrap_or("None"))]),
+            ),
+            total: Late::new(TOTAL_LATENCY, &latency),
+            provider: Late::new(API_LATENCY, &latency),
+            first_token: Late::new(TIME_TO_FIRST_TOKEN, &latency),
+            overhead: Late::new(OVERHEAD, &labels([&overhead[..], &deployment].concat())),
+            queued: Late::new(QUEUE_TIME, &labels(by_model)),
+            gateway: Late::new(GATEWAY_SECONDS, &labels([("route", of.route)])),
         }
     }
-}
 
-fn proxy_labels<'a>(
-    of: &RequestLabels<'a>,
-    more: &[(&'static str, &'a str)],
-) -> Vec<(&'static str, &'a str)> {
-    let mut labels = vec![
-        ("end_user", "None"),
-        ("hashed_api_key", of.hashed_api_key),
-        ("api_key_alias", "None"),
-        ("requested_model", of.requested_model),
-        ("team", "None"),
-        ("team_alias", "None"),
-        ("user", "None"),
-        ("user_email", "None"),
-        ("route", of.route),
-        ("model_id", of.deployment.model_id),
-        ("api_provider", of.deployment.api_provider),
-    ];
-    labels.extend_from_slice(more);
-    labels
-}
-
-fn overhead_labels<'a>(of: &RequestLabels<'a>) -> [(&'static str, &'a str); 7] {
-    [
-        ("model_group", of.model_group),
-        ("api_provider", of.deployment.api_provider),
-        ("api_base", of.deployment.api_base),
-        ("litellm_model_name", of.deployment.litellm_model_name),
-        ("hashed_api_key", of.hashed_api_key),
-        ("api_key_alias", "None"),
-        ("model_id", of.deployment.model_id),
-    ]
+    /// Counts a request that is over.
+    pub fn count(&self, metrics: &Metrics, failed: bool, times: &Times) {
+        self.requests.add(metrics, 1);
+        self.failed.add(metrics, u64::from(failed));
+        self.total.record(metrics, times.total.as_secs_f64());
+        if let Some(upstream) = times.upstream {
+            let own = times.total.saturating_sub(upstream).as_secs_f64();
+            self.provider.record(metrics, upstream.as_secs_f64());
+            self.overhead.record(metrics, own);
+            self.gateway.record(metrics, own);
+        }
+        if let Some(first_token) = times.first_token {
+            self.first_token.record(metrics, first_token.as_secs_f64());
+        }
+        if let Some(queued) = times.queued {
+            self.queued.record(metrics, queued.as_secs_f64());
+        }
+    }
 }
 
 /// `Openai.RateLimitError`: provider, capitalised, and class.
@@ -269,13 +246,8 @@ mod tests {
             status: "500",
             class: Some("InternalServerError"),
             deployment,
-            hashed_api_key: "None",
         };
-        let request = RequestSeries::new(&metrics, &labels);
-        request.requests.increment(1);
-        if let Some(failed) = &request.failed {
-            failed.increment(1);
-        }
+        RequestSeries::new(&labels).count(&metrics, true, &Times::default());
         DeploymentSeries::new(&metrics, "gpt-4", &deployment, Some(5), None).latency.record(0.1);
         let text = metrics.render();
         for name in [REQUESTS, FAILED_REQUESTS, "litellm_deployment_latency_seconds_bucket", RPM_LIMIT] {
