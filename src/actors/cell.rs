@@ -24,6 +24,8 @@ pub struct Cell {
     counts: Arc<Counts>,
     view: ArcSwap<View>,
     parallel_limit: Option<u32>,
+    /// Messages that wait for its actor.
+    mailbox: AtomicU32,
 }
 
 /// What leases move. Shared by all cells that one deployment had over reloads, so that attempts begun
@@ -81,7 +83,8 @@ impl Cell {
         view: Arc<View>,
     ) -> Arc<Self> {
         let parallel_limit = deployment.capacity.max_parallel_requests.or(default_parallel);
-        Arc::new(Cell { deployment, counts, view: ArcSwap::new(view), parallel_limit })
+        let mailbox = AtomicU32::new(0);
+        Arc::new(Cell { deployment, counts, view: ArcSwap::new(view), parallel_limit, mailbox })
     }
 
     /// Whether it is the memory of exactly this deployment under this default.
@@ -121,6 +124,23 @@ impl Cell {
     /// What its actor last published.
     pub fn view(&self) -> Guard<Arc<View>> {
         self.view.load()
+    }
+
+    /// Messages with facts that wait for its actor.
+    pub fn waiting(&self) -> u32 {
+        self.mailbox.load(Ordering::Relaxed)
+    }
+
+    /// A message was sent to its actor.
+    pub(super) fn sent(&self) {
+        self.mailbox.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Its actor has taken one; a new incarnation begins with none (`all`).
+    pub(super) fn taken(&self, all: bool) {
+        let rest = |waiting: u32| Some(if all { 0 } else { waiting.saturating_sub(1) });
+        // It always changes something.
+        let _ = self.mailbox.fetch_update(Ordering::Relaxed, Ordering::Relaxed, rest);
     }
 
     /// For the deployment's actor alone.

@@ -59,6 +59,7 @@ pub struct DeploymentActor {
 impl DeploymentActor {
     /// A new incarnation; a cooldown that an earlier one began goes on.
     pub fn new(setup: Setup, metrics: Metrics, notice: DeathNotice<Self>) -> Self {
+        setup.cell.taken(true);
         let deployment = Arc::clone(setup.cell.deployment());
         let now = Instant::now();
         let mut state = DeploymentState::new(&deployment, now);
@@ -220,6 +221,7 @@ impl Handler<Facts> for DeploymentActor {
     type Result = ();
 
     fn handle(&mut self, facts: Facts, _: &mut Self::Context) {
+        self.setup.cell.taken(false);
         let before = self.setup.cell.view().own_cooling_until;
         for fact in &facts.0 {
             self.take_in(fact);

@@ -64,8 +64,11 @@ impl Outbox {
 }
 
 fn send(member: &Member, facts: Vec<AttemptFact>) {
+    let cell = member.cell();
+    cell.sent();
     let sent = member.actor().with(|address| address.try_send(Facts(facts)).is_ok());
     if sent != Some(true) {
+        cell.taken(false);
         tracing::debug!(deployment = &*member.cell().deployment().id, "facts were dropped");
     }
 }

@@ -131,7 +131,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let exports = Exports::start(&config, &tls, &metrics);
     let store = remember::store(&config)?;
     let mut governance = accounts::governance(&config, &store);
-    let common = redis.clone().map(|link| (link, coordination::join(&mut governance)));
+    let common = redis.clone().map(|link| (link, coordination::join(&mut governance, &metrics)));
     let (directory, keys) = accounts::directory(&config, &store, &ground.control, &metrics);
     let ledger = Ledger::open(&config, &store, &mut governance, &metrics)?;
     let coordinator =

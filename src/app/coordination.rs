@@ -37,9 +37,10 @@ pub fn share_names(master: &Secret) {
 }
 
 /// Limits and budgets are to be counted together with the other replicas.
-pub fn join(governance: &mut Governance) -> Commons {
+pub fn join(governance: &mut Governance, metrics: &Metrics) -> Commons {
     let commons = Commons::new(Arc::clone(governance.limiter()), Arc::clone(governance.budgets()));
     governance.commons = Some(commons.clone());
+    governance.waits = Some(metrics.histogram(names::CLAIM_SECONDS, &[]));
     commons
 }
 

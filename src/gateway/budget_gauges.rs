@@ -103,7 +103,12 @@ fn labels(identity: &Identity, purse: &Purse) -> String {
 }
 
 /// One family of series, if there are some.
-fn family<'a>(out: &mut String, name: &str, kind: &str, rows: impl Iterator<Item = (&'a str, String)>) {
+pub(super) fn family<'a>(
+    out: &mut String,
+    name: &str,
+    kind: &str,
+    rows: impl Iterator<Item = (&'a str, String)>,
+) {
     let mut rows = rows.peekable();
     if rows.peek().is_none() {
         return;

@@ -9,6 +9,7 @@ pub use standing::Held;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use metrics::Histogram;
 use smallvec::SmallVec;
 
 use super::call::Call;
@@ -48,6 +49,8 @@ pub struct Governance {
     store: Store,
     /// The counters that all replicas have in common.
     pub commons: Option<Commons>,
+    /// Shows how long requests wait for those.
+    pub waits: Option<Histogram>,
     /// End users and tags.
     pub named: Named,
     /// While it cannot be written, requests that would have to be recorded are refused.
@@ -113,8 +116,8 @@ impl Governance {
         let (limiter, budgets) = (Limiter::new(clock::now()), Budgets::new(calendar));
         let (everybody, proxy, rules) = (None, None, Arc::default());
         let named = Named::new(store.clone());
-        let (commons, spool) = (None, None);
-        Governance { limiter, budgets, commons, store, named, everybody, proxy, rules, spool }
+        let (commons, waits, spool) = (None, None, None);
+        Governance { limiter, budgets, commons, waits, store, named, everybody, proxy, rules, spool }
     }
 
     /// This process's own counters of rates, for those who share them.

@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use super::attempts::Tally;
 use super::call::Call;
 use super::pipeline::Gateway;
+use super::provider_limits::ProviderLimits;
 use super::translate::ContentType;
 use crate::base::clock;
 use crate::domain::deployment::Deployment;
@@ -59,6 +60,7 @@ pub struct DeploymentHeaders {
     model_id: HeaderValue,
     model_name: HeaderValue,
     api_base: HeaderValue,
+    limits: ProviderLimits,
 }
 
 impl DeploymentHeaders {
@@ -68,6 +70,7 @@ impl DeploymentHeaders {
             model_id: text(&deployment.id),
             model_name: text(&deployment.full_model()),
             api_base: text(&deployment.shown_base()),
+            limits: ProviderLimits::default(),
         }
     }
 }
@@ -135,6 +138,10 @@ pub fn success(
         other => {
             put(headers, &header::CONTENT_TYPE, content_type(other, upstream));
         }
+    }
+    if let (Some(deployment), Some(upstream)) = (&tally.deployment, upstream) {
+        let own = gateway.routes.headers(&call.table, deployment);
+        own.limits.show(gateway.metrics(), deployment, upstream);
     }
     for (name, value) in upstream.into_iter().flatten() {
         let Some(ours) = gateway.routes.provider_header(name) else { continue };

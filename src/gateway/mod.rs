@@ -41,6 +41,8 @@ pub mod patience;
 pub mod pipeline;
 pub mod prepare;
 pub mod probe;
+mod provider_limits;
+mod rate_gauges;
 pub mod record;
 mod request_log;
 pub mod reserve;

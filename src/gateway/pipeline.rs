@@ -29,7 +29,7 @@ use super::prepare::Routes;
 use super::record::{Record, Settle};
 use super::reserve::{Draining, InFlight, Reserved, Ticket};
 use super::translate::ContentType;
-use super::{address, admission, budget_gauges, patience};
+use super::{address, admission, budget_gauges, patience, rate_gauges};
 use crate::actors::deployment::Inspect;
 use crate::actors::keeper::Kept;
 use crate::actors::outbox::Outbox;
@@ -39,7 +39,7 @@ use crate::base::clock;
 use crate::base::error::Error;
 use crate::domain::ledger::RowId;
 use crate::redis_link::{Link, State};
-use crate::telemetry::{Metrics, logging, names};
+use crate::telemetry::{Metrics, logging, names, process};
 use crate::upstream::{Reply, Upstream};
 use crate::wire::endpoint::Endpoint;
 
@@ -144,8 +144,10 @@ impl Gateway {
     pub fn render_metrics(&self) -> String {
         self.shared.metrics.counter(names::LOG_DROPPED, &[]).absolute(logging::dropped());
         let mut text = self.shared.metrics.render();
+        process::render(&mut text);
         if let Some(directory) = self.shared.identities.directory() {
             text.push_str(&budget_gauges::render(directory, self.shared.governance.budgets()));
+            rate_gauges::render(directory, self.shared.governance.limiter(), &mut text);
         }
         text
     }

@@ -168,6 +168,11 @@ impl Link {
         self.shared().state.subscribe()
     }
 
+    /// For metrics: a call carries so many claims.
+    pub(super) fn carried(&self, claims: usize) {
+        self.shared().meters.carried(claims);
+    }
+
     /// Sends a command; on a Cluster to the server of its first key.
     ///
     /// # Errors

@@ -60,6 +60,7 @@ impl Counters {
     pub async fn ask(&self, batch: &Batch) -> Result<Reply, Lost> {
         let inner = &*self.0;
         let call = Call::of(batch, &inner.replica, &inner.prefix);
+        inner.link.carried(batch.claims.len());
         let keys: Vec<&[u8]> = call.keys.iter().map(Vec::as_slice).collect();
         let arguments: Vec<&[u8]> = call.arguments.iter().map(Vec::as_slice).collect();
         // Who waits for it decides for himself how long; an answer that comes late still counts.

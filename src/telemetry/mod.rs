@@ -8,6 +8,7 @@ pub mod log_writer;
 pub mod logging;
 pub mod metrics;
 pub mod names;
+pub mod process;
 pub mod request_line;
 pub mod series;
 

@@ -173,6 +173,16 @@ pub const CLAIM_SECONDS: &str = "stagedoor_claim_wait_seconds";
 pub const CLAIM_BATCH: &str = "stagedoor_claim_batch_size";
 /// Messages that wait for an actor.
 pub const MAILBOX: &str = "stagedoor_actor_mailbox_messages";
+/// Processor time used, seconds.
+pub const PROCESS_CPU: &str = "process_cpu_seconds_total";
+/// Resident memory, bytes.
+pub const PROCESS_MEMORY: &str = "process_resident_memory_bytes";
+/// Threads.
+pub const PROCESS_THREADS: &str = "process_threads";
+/// Open file descriptors.
+pub const PROCESS_FDS: &str = "process_open_fds";
+/// When the process began, seconds since 1970.
+pub const PROCESS_START: &str = "process_start_time_seconds";
 
 /// Name and help text of every metric.
 pub const HELP: &[(&str, &str)] = &[
@@ -260,6 +270,11 @@ pub const HELP: &[(&str, &str)] = &[
     (CLAIM_SECONDS, "Seconds that requests waited for the counters that replicas share."),
     (CLAIM_BATCH, "Claims that one call of the shared counters carried."),
     (MAILBOX, "Messages that wait for an actor."),
+    (PROCESS_CPU, "Processor time used, seconds."),
+    (PROCESS_MEMORY, "Resident memory, bytes."),
+    (PROCESS_THREADS, "Threads."),
+    (PROCESS_FDS, "Open file descriptors."),
+    (PROCESS_START, "When the process began, seconds since 1970."),
 ];
 
 /// Buckets of calls inside the machine room, seconds.

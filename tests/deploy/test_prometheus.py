@@ -10,7 +10,7 @@ ENDINGS = ("_bucket", "_sum", "_count")
 
 
 def metrics_of(query):
-    return {word for word in re.findall(r"\b(?:litellm|stagedoor)_\w+", query) if word != "litellm_model_name"}
+    return {word for word in re.findall(r"\b(?:litellm|stagedoor|process)_\w+", query) if word != "litellm_model_name"}
 
 
 def unknown(queries):
@@ -75,3 +75,21 @@ def test_grafana_finds_board_and_prometheus():
     assert services["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == provider["options"]["path"] + "/stagedoor.json"
     source = yaml.safe_load(read("cluster/grafana/provisioning/datasources/prometheus.yml"))["datasources"][0]
     assert source["url"] == "http://prometheus:9090" and "prometheus" in services
+
+
+def test_the_tutorials_scrape_configuration_reaches_an_open_endpoint(tmp_path):
+    block = read("tests/seeds/litellm-proxy-tutorial.md").split("# Prometheus metrics\n")[1].split("```")[0]
+    text = yaml.safe_load(block)["data"]["prometheus.yml"]
+    (tmp_path / "prometheus.yml").write_text(text)
+    run(program("promtool"), "check", "config", "--syntax-only", tmp_path / "prometheus.yml")
+    (job,) = yaml.safe_load(text)["scrape_configs"]
+    # It sends no key: tests/e2e/health.rs scrapes that path without one.
+    assert job["metrics_path"] == "/metrics" and "authorization" not in job
+
+
+def test_the_guides_metrics_are_alerted_on():
+    guide = read("tests/seeds/litellm-proxy-guide.txt")
+    named = guide.split("Useful metrics to alert on: ")[1].split(".\n")[0].split(", ")
+    asked = {name for rule in yaml.safe_load(read("cluster/prometheus/alerts.yml"))["groups"][0]["rules"] for name in metrics_of(rule["expr"])}
+    asked |= {name.removesuffix(ending) for name in asked for ending in ENDINGS}
+    assert len(named) == 3 and set(named) <= asked

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from conftest import Up, call, eventually, free_ports, open_folder, session_of
-from tools import ROOT, board_queries, compose, run, stagedoor
+from tools import ROOT, board_queries, compose, program, run, stagedoor
 
 
 def test_a_client_reaches_every_replica_through_the_load_balancer(cluster):
@@ -28,6 +28,22 @@ def test_a_client_reaches_every_replica_through_the_load_balancer(cluster):
     assert all('litellm_request_total{model_group="demo",status="200"}' in text for text in served)
     # Whose counters would these be?
     assert call("GET", cluster.info["address"] + "/metrics")[0] == 404
+
+
+def test_promtool_finds_nothing_wrong_with_a_scrape(cluster):
+    first = cluster.info["replicas"][0]
+    limited = {"key_alias": "a \"quoted\" name", "max_budget": 5, "budget_duration": "1d", "rpm_limit": 50, "tpm_limit": 9000}
+    key = json.loads(call("POST", first["address"] + "/key/generate", cluster.key, limited)[1])["key"]
+    ask = {"model": "demo", "messages": [{"role": "user", "content": "Hello"}]}
+    for body in (ask, {**ask, "stream": True}, {**ask, "model": "nobody"}):
+        call("POST", first["address"] + "/v1/chat/completions", key, body)
+    scraped = call("GET", first["metrics"])[1]
+    wanted = ("_spend_metric_total", "_rate_limit_used_metric", "_claim_batch_size", "_circuit_breaker_state")
+    assert all(name in scraped for name in wanted) and "process_cpu_seconds_total" in scraped
+    said = subprocess.run([program("promtool"), "check", "metrics"], input=scraped, capture_output=True, text=True)
+    # LiteLLM's own names count hours; everything else has to be as Prometheus wants it.
+    complaints = [line for line in (said.stdout + said.stderr).splitlines() if "remaining_hours_metric" not in line]
+    assert not complaints and said.returncode in (0, 3), complaints
 
 
 def test_replicas_share_one_database(cluster):

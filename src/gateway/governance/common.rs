@@ -64,10 +64,14 @@ impl Governance {
         };
         let claim = Claim { strict: self.rules.refuses_alone, ..claim };
         let hold = loop {
+            let begun = clock::fresh();
             let told = match held.take() {
                 Some(held) => commons.exchange(held, claim.clone()).await,
                 None => commons.claim(claim.clone()).await,
             };
+            if let Some(waits) = &self.waits {
+                waits.record(clock::fresh().saturating_duration_since(begun));
+            }
             match told {
                 Told::Granted(hold) => break hold,
                 Told::Limited(obstacles) => return Err(limited(&claim, &obstacles)),

@@ -14,6 +14,7 @@ mod hops;
 mod keys;
 mod kill;
 mod media;
+mod metered;
 mod models;
 mod moving;
 mod observed;
