@@ -252,6 +252,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         refused(&error, &mut headers);
         let told = headers.get(&EXPLAIN).unwrap().to_str().unwrap();
-        assert_eq!(told, r#"{"rate_limit_type":"requests","refused":"limit_exceeded"}"#);
+        assert_eq!(told, r#"{"refused":"limit_exceeded","rate_limit_type":"requests"}"#);
     }
 }
