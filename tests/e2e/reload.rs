@@ -86,8 +86,8 @@ async fn a_broken_file_keeps_the_old_configuration_and_says_so() {
         })
         .await;
         assert_eq!(gateway.chat(&chat("gpt")).await.said(), "good");
-        let line = gateway.logged("the configuration was not reloaded").await;
-        assert!(gateway.log().contains(says), "{line}");
+        gateway.logged("the configuration was not reloaded").await;
+        gateway.logged(says).await;
     }
     std::fs::remove_file(gateway.config_file()).unwrap();
     gateway.signal("HUP");
