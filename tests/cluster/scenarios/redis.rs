@@ -65,8 +65,13 @@ async fn gauges(stage: &Stage) -> f64 {
 
 /// Every change of state stands in the log once: as many lines say that it is back as said that it is gone. More than one
 /// of them, and `before` for all replicas together, means that Redis did not answer for a second.
-fn said_once(report: &Report, stage: &Stage, before: usize) {
-    let (down, back) = (stage.logged(DOWN), stage.logged(BACK));
+async fn said_once(report: &Report, stage: &Stage, before: usize) {
+    let (mut down, mut back, since) = (stage.logged(DOWN), stage.logged(BACK), Instant::now());
+    // A line is written a moment after what it tells of.
+    while down != back && since.elapsed() < Duration::from_secs(5) {
+        a_while(Duration::from_millis(20)).await;
+        (down, back) = (stage.logged(DOWN), stage.logged(BACK));
+    }
     let what = "  log lines down and up again, by replica";
     let paired = down == back && down.iter().all(|lines| *lines > 0);
     report.note(8, what, format!("{down:?} {back:?}"), "as many of both", paired);
@@ -100,7 +105,7 @@ pub async fn frozen(report: &Report) {
     added(report, "thawed", before, p99(&all, back, back + CALM));
     report.exactly(8, "  metrics of replicas that say it is up, meanwhile", down, 0.0);
     report.within(8, "  until all replicas use it again", took, Duration::from_secs(5));
-    said_once(report, &stage, 0);
+    said_once(report, &stage, 0).await;
     let counted = Counters::of(&stage.redis).requests();
     let admitted = i64::try_from(all.len() + 2 * REPLICAS).unwrap();
     // A call whose answer was lost may have been counted: too many for a minute, never too few.
@@ -130,7 +135,7 @@ pub async fn killed_and_empty(report: &Report) {
     let second = Duration::from_secs(1);
     added(report, "first second", p99(&all, start + second, killed), p99(&all, killed, killed + second));
     report.within(8, "  until all replicas use it again", took, Duration::from_secs(5));
-    said_once(report, &stage, 0);
+    said_once(report, &stage, 0).await;
     let again = at_once(&stage.ring, &capped(&full), 60).await;
     let admitted = again.get(&200).copied().unwrap_or(0);
     report.exactly(2, "a full rpm_limit 60 after Redis has lost its windows: admitted", admitted, 0);
@@ -178,5 +183,5 @@ pub async fn slow_and_cut_off(report: &Report) {
     added(report, "first second cut off", near, p99(&all, cut, cut + second));
     added(report, "after it", near, p99(&all, cut + second, mended));
     report.within(8, "  until all replicas use it again", took, Duration::from_secs(5));
-    said_once(report, &stage, lost);
+    said_once(report, &stage, lost).await;
 }

@@ -93,7 +93,7 @@ async fn dead_sinks_slow_nobody_and_end_with_the_program() {
     assert_eq!(gateway.metric("stagedoor_export_events_total", &["dropped"]).await, Some(0.0));
     gateway.signal("TERM");
     assert!(gateway.ended().await.success());
-    assert!(gateway.log().contains("finished requests are left undelivered"), "{}", gateway.log());
+    gateway.logged("finished requests are left undelivered").await;
 }
 
 #[tokio::test]
