@@ -1,5 +1,8 @@
 //! Where claims wait for the [`Coordinator`](super::Coordinator), and what this replica holds in common with others.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,7 +14,9 @@ use super::hold::Hold;
 use super::room::Room;
 use crate::base::clock::{self, unix_ms};
 use crate::domain::budget::{Budgets, Committed};
-use crate::domain::commons::{Answer, Batch, Book, Claim, Counted, End, Obstacle, Reply, Shortage, Sum};
+use crate::domain::commons::{
+    Answer, Batch, Book, Change, Claim, Counted, End, Obstacle, Reply, Shortage, Sum, Ticks,
+};
 use crate::domain::ledger::AccountId;
 use crate::domain::limits::Limiter;
 use crate::domain::scope::ScopeId;
@@ -116,9 +121,16 @@ impl Commons {
         answer.await.unwrap_or(Told::Lost)
     }
 
-    /// Holds what a claim is for although nobody could be asked; it is told when somebody answers again.
+    /// Holds what a claim is for although nobody could be asked; it is told as soon as somebody answers, not at the
+    /// request's end: until then others would take its place.
     pub fn alone(&self, claim: Claim) -> Hold {
-        self.book().hold(&claim);
+        let mut book = self.book();
+        book.hold(&claim);
+        for (scope, limits) in &claim.rates {
+            book.change(scope.key(), Ticks::default(), Change::of_begun(limits));
+        }
+        drop(book);
+        self.0.wake.notify_one();
         Hold::new(self.clone(), claim, None)
     }
 
@@ -230,11 +242,16 @@ impl Commons {
         if outcome.wiped {
             tracing::warn!("Redis has lost what it counted; this replica says again what it knows");
         }
+        let now = clock::fresh();
         for (claim, mut waiter, answer) in outcome.answered {
             let told = match answer {
-                Answer::Granted(counted) => Told::Granted(Hold::new(self.clone(), claim, Some(counted))),
+                Answer::Granted(counted) => {
+                    self.0.room.heard().granted(&claim, &counted, now);
+                    Told::Granted(Hold::new(self.clone(), claim, Some(counted)))
+                }
                 Answer::Limited(obstacles) => {
-                    self.0.full.note(&claim, &obstacles, clock::fresh());
+                    self.0.full.note(&claim, &obstacles, now);
+                    self.0.room.heard().refused(&claim, &obstacles, now);
                     Told::Limited(obstacles)
                 }
                 Answer::Exceeded(shortage) => Told::Exceeded(shortage),
@@ -290,133 +307,5 @@ fn give_back(book: &mut Book<Waiter>, claim: &Claim, counted: Option<&[Counted]>
         let ticks = counted.and_then(|counted| counted.get(place)).map(|counted| counted.ticks);
         let change = end.change(limits, claim.tokens, ticks.is_some());
         book.change(scope.key(), ticks.unwrap_or_default(), change);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use futures_util::future::{join, join4};
-    use smallvec::smallvec;
-
-    use super::*;
-    use crate::domain::budget::Cost;
-    use crate::domain::commons::Ticks;
-    use crate::domain::keys::reset::Calendar;
-    use crate::domain::limits::{Kind, Limits, Quota, Reset};
-    use crate::domain::scope::ScopeKind;
-
-    fn alone() -> Commons {
-        Commons::new(Limiter::new(clock::now()), Budgets::new(Calendar::default()))
-    }
-
-    fn claim() -> Claim {
-        let limits = Limits { requests_per_minute: Some(5), parallel: Some(5), ..Limits::default() };
-        let rates = smallvec![(ScopeId::new(ScopeKind::Key, "k"), limits)];
-        Claim { tokens: 1, rates, cost: Cost::Free, payers: smallvec![], looks: false, strict: false }
-    }
-
-    fn granted() -> Vec<Answer> {
-        vec![Answer::Granted(vec![Counted { ticks: Ticks { minute: 7, day: 1 }, ..Counted::default() }])]
-    }
-
-    /// One call, answered; what it said.
-    fn call(commons: &Commons, answers: Vec<Answer>) -> Batch {
-        let (batch, waiters) = commons.batch();
-        assert_eq!(waiters.len(), answers.len());
-        commons.answered(batch.clone(), waiters, Reply { replicas: 1, answers, ..Reply::default() });
-        batch
-    }
-
-    async fn told(
-        told: impl Future<Output = Told>,
-        commons: &Commons,
-        answers: Vec<Answer>,
-    ) -> (Told, Batch) {
-        join(told, async { call(commons, answers) }).await
-    }
-
-    #[actix_rt::test]
-    async fn others_refusals_do_not_stop_a_request_that_moves_on() {
-        let commons = alone();
-        call(&commons, vec![]);
-        let (Told::Granted(hold), _) = told(commons.claim(claim()), &commons, granted()).await else {
-            panic!("it is granted");
-        };
-        let reset = Reset::In(Duration::from_secs(9));
-        let full = Answer::Limited(vec![Obstacle { place: 0, kind: Kind::Requests, used: 5, reset }]);
-        let (refused, _) = told(commons.claim(claim()), &commons, vec![full]).await;
-        assert!(matches!(refused, Told::Limited(_)));
-        assert!(matches!(commons.claim(claim()).await, Told::Limited(_)));
-        let (moved, batch) = told(commons.exchange(hold, claim()), &commons, granted()).await;
-        assert!(matches!(moved, Told::Granted(_)));
-        assert_eq!((batch.slots.len(), batch.slots[0].1, batch.changes[0].2.requests), (1, 0, -1));
-    }
-
-    #[actix_rt::test]
-    async fn what_comes_back_waits_until_somebody_answers() {
-        let commons = alone();
-        call(&commons, vec![]);
-        let (Told::Granted(hold), _) = told(commons.claim(claim()), &commons, granted()).await else {
-            panic!("it is granted");
-        };
-        let (Told::Granted(kept), _) = told(commons.claim(claim()), &commons, granted()).await else {
-            panic!("it is granted");
-        };
-        commons.lost(Batch::default(), vec![]);
-        hold.cancel();
-        assert!(matches!(commons.claim(claim()).await, Told::Lost));
-        let mut number = 0;
-        for _ in 0..3 {
-            let (batch, waiters) = commons.batch();
-            assert!(batch.is_empty());
-            assert!(batch.number > number, "one that is not newer would be left aside");
-            number = batch.number;
-            commons.lost(batch, waiters);
-        }
-        assert!(call(&commons, vec![]).is_empty());
-        let batch = call(&commons, vec![]);
-        assert_eq!((batch.changes.len(), batch.changes[0].2.requests), (1, -1));
-        // What was held all the time is said again, whether anybody speaks of it or not.
-        assert_eq!(batch.slots.len(), 1);
-        assert_eq!(batch.slots[0].1, 1);
-        drop(kept);
-    }
-
-    #[actix_rt::test]
-    async fn who_is_far_from_a_limit_does_not_wait_for_a_late_answer_and_who_is_near_does() {
-        let limiter = Limiter::new(clock::now());
-        let commons = Commons::new(Arc::clone(&limiter), Budgets::new(Calendar::default()));
-        call(&commons, vec![]);
-        let of = |name, limit| {
-            let limits = Limits { requests_per_minute: Some(limit), ..Limits::default() };
-            Claim { rates: smallvec![(ScopeId::new(ScopeKind::Key, name), limits)], ..claim() }
-        };
-        let (far, near) = (of("far", 100), of("near", 4));
-        let strict = Claim { strict: true, ..far.clone() };
-        let taken: Vec<_> =
-            [&far, &near, &near, &near].into_iter().map(|claim| take(&limiter, claim)).collect();
-        let ask = |claim: &Claim| commons.claim(claim.clone());
-        let answers = granted().into_iter().cycle().take(3).collect();
-        let (went_on, waited, obeyed, ()) = join4(ask(&far), ask(&near), ask(&strict), async {
-            let (batch, mut waiters) = commons.batch();
-            commons.late(&batch, &mut waiters);
-            let next = commons.claim(far.clone()).await;
-            assert!(matches!(next, Told::Lost), "the next does not even begin to wait");
-            commons.answered(batch, waiters, Reply { replicas: 1, answers, ..Reply::default() });
-        })
-        .await;
-        assert!(matches!(went_on, Told::Lost));
-        let (Told::Granted(held), Told::Granted(too)) = (waited, obeyed) else {
-            panic!("an answer that comes late is one");
-        };
-        // What was granted to whoever went on by himself is given back.
-        assert_eq!(call(&commons, vec![]).changes[0].2.requests, -1);
-        drop((held, too, taken));
-    }
-
-    fn take(limiter: &Arc<Limiter>, claim: &Claim) -> impl Sized {
-        let quotas: Vec<Quota<'_>> =
-            claim.rates.iter().map(|(scope, limits)| Quota { scope, limits: *limits }).collect();
-        limiter.take(clock::now(), 1, &quotas)
     }
 }

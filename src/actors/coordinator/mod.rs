@@ -10,6 +10,7 @@
 
 mod commons;
 mod full;
+mod heard;
 mod hold;
 mod room;
 

@@ -2,28 +2,31 @@
 
 use std::sync::Arc;
 
+use super::heard::Heard;
 use crate::base::clock::{self, unix_ms};
 use crate::domain::budget::Budgets;
 use crate::domain::commons::Claim;
-use crate::domain::limits::{Limiter, Quota};
+use crate::domain::limits::{Limiter, Limits, Quota};
+use crate::domain::scope::ScopeId;
 
 /// How much of this replica's part of a limit may be used up: one in so many.
 const SHARE: u64 = 2;
 
-/// What this process knows by itself.
+/// What this process knows by itself, and what it was told last.
 pub struct Room {
     limiter: Arc<Limiter>,
     budgets: Arc<Budgets>,
+    heard: Heard,
 }
 
 impl Room {
     /// As these know it.
     pub fn new(limiter: Arc<Limiter>, budgets: Arc<Budgets>) -> Self {
-        Room { limiter, budgets }
+        Room { limiter, budgets, heard: Heard::default() }
     }
 
     /// Whether this process has used, with this request, less than half of its part of every limit and of what is left of
-    /// every budget. Then a moment without the others' counters does no harm; nearer to a limit exactness is worth a wait.
+    /// every budget, and all replicas together had used less than half of every limit when they were last heard of. Then a moment without the others' counters does no harm; nearer to a limit exactness is worth a wait.
     pub fn is_ample(&self, claim: &Claim, replicas: u64) -> bool {
         if claim.strict {
             return false;
@@ -37,12 +40,19 @@ impl Room {
             .flat_map(|standing| standing.rooms())
             .all(|room| room.used.saturating_mul(parts) <= room.limit);
         let parts = i64::try_from(parts).unwrap_or(i64::MAX);
+        let heard = |(scope, limits): &(ScopeId, Limits)| self.heard.is_below(scope.key(), limits, SHARE);
         rates
+            && claim.rates.iter().all(heard)
             && claim.payers.iter().all(|payer| {
                 let Some(known) = self.budgets.peek(&payer.scope, unix_ms()) else { return false };
                 let left = payer.max.saturating_sub(known.spent);
                 known.reserved.get().saturating_mul(parts) < left.get()
             })
+    }
+
+    /// What the common counters have said last.
+    pub fn heard(&self) -> &Heard {
+        &self.heard
     }
 
     /// What windows have counted that the common counters have lost.

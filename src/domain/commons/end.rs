@@ -16,7 +16,7 @@ pub enum End {
 
 impl End {
     /// What changes in the window of one scope. `estimate`: the tokens that the claim was for; `asked`: whether it was
-    /// granted, and so counted already, or went on because nobody could be asked.
+    /// granted, so that they are counted already, or went on because nobody could be asked ([`Change::of_begun`]).
     pub fn change(self, limits: &Limits, estimate: u64, asked: bool) -> Change {
         if !limits.has_window() {
             return Change::default();
@@ -29,11 +29,7 @@ impl End {
             let counted = if asked { estimate.min(limit.unwrap_or(u64::MAX)) } else { 0 };
             i64::try_from(i128::from(used) - i128::from(counted)).unwrap_or(i64::MAX)
         };
-        let requests = match (self, asked) {
-            (End::Cancelled, true) => -1,
-            (End::Cancelled, false) | (_, true) => 0,
-            (_, false) => 1,
-        };
+        let requests = if self == End::Cancelled { -1 } else { 0 };
         let day_tokens = limits.tokens_per_day.map_or(0, |limit| difference(Some(limit)));
         Change { requests, tokens: difference(limits.tokens_per_minute), day_tokens }
     }
@@ -67,10 +63,11 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_was_asked_about_is_counted_at_its_end() {
+    fn what_nobody_was_asked_about_counts_from_its_beginning_and_its_tokens_from_its_end() {
+        assert_eq!(Change::of_begun(&LIMITS), Change { requests: 1, ..Change::default() });
         let change = |end: End| end.change(&LIMITS, 300, false);
-        assert_eq!(change(End::Used(40)), Change { requests: 1, tokens: 40, day_tokens: 40 });
-        assert_eq!(change(End::Unknown), Change { requests: 1, tokens: 0, day_tokens: 0 });
-        assert_eq!(change(End::Cancelled), Change::default());
+        assert_eq!(change(End::Used(40)), Change { requests: 0, tokens: 40, day_tokens: 40 });
+        assert_eq!(change(End::Unknown), Change::default());
+        assert_eq!(change(End::Cancelled), Change { requests: -1, ..Change::default() });
     }
 }

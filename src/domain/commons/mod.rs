@@ -88,6 +88,11 @@ pub struct Change {
 }
 
 impl Change {
+    /// What the window of one scope counts of a request that begins although nobody could be asked.
+    pub fn of_begun(limits: &Limits) -> Self {
+        Change { requests: i64::from(limits.has_window()), ..Change::default() }
+    }
+
     fn add(&mut self, other: Change) {
         self.requests += other.requests;
         self.tokens = self.tokens.saturating_add(other.tokens);
