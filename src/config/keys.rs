@@ -177,7 +177,8 @@ pub const ROUTER: Keys = Keys {
         "model_group_retry_policy", "allowed_fails", "allowed_fails_policy", "cooldown_time",
         "disable_cooldowns", "enable_pre_call_checks", "enable_tag_filtering", "tag_filtering_match_any",
         "default_max_parallel_requests", "redis_url", "redis_host", "redis_port", "redis_username",
-        "redis_password", "redis_db", "redis_ssl",
+        "redis_password", "redis_db", "redis_ssl", "redis_ssl_ca_certs", "redis_ssl_cert_reqs",
+        "redis_ssl_check_hostname", "redis_ssl_certfile", "redis_ssl_keyfile",
     ],
     later: &[
         "optional_pre_call_checks", "tag_routing_prefix", "default_litellm_params", "cache_responses",
@@ -209,6 +210,8 @@ pub const GENERAL: Keys = Keys {
         "disable_custom_api_keys", "disable_auto_add_proxy_admin_to_teams", "apply_user_budget_to_team_keys",
         "proxy_config_reload_interval_seconds", "store_prompts_in_spend_logs", "redact_stored_prompts", "coordination_redis",
         "redis_url", "redis_host", "redis_port", "redis_username", "redis_password", "redis_db", "redis_ssl",
+        "redis_ssl_ca_certs", "redis_ssl_cert_reqs",
+        "redis_ssl_check_hostname", "redis_ssl_certfile", "redis_ssl_keyfile",
         "fail_closed_rate_limit_enforcement", "fail_closed_budget_enforcement",
     ],
     later: &[
@@ -268,6 +271,8 @@ pub const CACHE: &[&str] = &[
 #[rustfmt::skip]
 pub const RATE_LIMIT: &[&str] = &[
     "redis_host", "redis_port", "redis_username", "redis_password", "redis_url", "redis_db", "redis_ssl",
+    "redis_ssl_ca_certs", "redis_ssl_cert_reqs",
+    "redis_ssl_check_hostname", "redis_ssl_certfile", "redis_ssl_keyfile",
 ];
 
 /// The keys of `coordination_redis`.

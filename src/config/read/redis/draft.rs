@@ -43,12 +43,16 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Reads a mapping of the file. `prefix` stands before the names (`redis_` in `redis_host`).
+    /// Reads a mapping of the file. `prefix` stands before the names (`redis_` in `redis_host`); only those without one name
+    /// several servers.
     pub fn of(scope: &Scope<'_>, prefix: &str) -> Self {
         let name = |key: &str| format!("{prefix}{key}");
         let path = |key: &str| scope.text(&name(key)).filter(|text| !text.is_empty()).map(PathBuf::from);
         let text = |key: &str| scope.text(&name(key)).filter(|text| !text.is_empty());
-        let nodes = |key: &str, port| scope.get(key).map(|field| nodes(&field, port)).unwrap_or_default();
+        let of_several = match prefix {
+            "" => Draft::of_several(scope),
+            _ => Draft::default(),
+        };
         let mut draft = Draft {
             host: text("host"),
             port: scope.get(&name("port")).and_then(|field| port(&field)),
@@ -61,12 +65,7 @@ impl Draft {
             check_host: scope.bool(&name("ssl_check_hostname")),
             certificate: path("ssl_certfile"),
             key: path("ssl_keyfile"),
-            cluster: nodes("redis_startup_nodes", PORT),
-            sentinels: nodes("sentinel_nodes", SENTINEL_PORT),
-            service: scope.text("service_name").filter(|text| !text.is_empty()),
-            sentinel_password: scope.secret("sentinel_password"),
-            namespace: scope.text("namespace").filter(|text| !text.is_empty()),
-            ..Draft::default()
+            ..of_several
         };
         if let Some(field) = scope.get(&name("url"))
             && let Some(url) = field.text().filter(|url| !url.is_empty())
@@ -77,6 +76,19 @@ impl Draft {
             }
         }
         draft
+    }
+
+    fn of_several(scope: &Scope<'_>) -> Self {
+        let nodes = |key: &str, port| scope.get(key).map(|field| nodes(&field, port)).unwrap_or_default();
+        let text = |key: &str| scope.text(key).filter(|text| !text.is_empty());
+        Draft {
+            cluster: nodes("redis_startup_nodes", PORT),
+            sentinels: nodes("sentinel_nodes", SENTINEL_PORT),
+            service: text("service_name"),
+            sentinel_password: scope.secret("sentinel_password"),
+            namespace: text("namespace"),
+            ..Draft::default()
+        }
     }
 
     /// Reads the variables `REDIS_HOST` and its kin.

@@ -35,7 +35,7 @@ pub fn read(context: &Context<'_>, root: &Scope<'_>) -> Option<RedisSettings> {
         merge(context, place, &mut draft, other);
     }
     if !draft.complete {
-        draft.fill(environment);
+        fill(context, place, &mut draft, environment);
     }
     check(context, place.at, place.name, &draft);
     if draft.address().is_none() {
@@ -90,6 +90,17 @@ fn is_redis(cache: &Scope<'_>) -> bool {
     redis && !cache.entries().is_empty()
 }
 
+/// The environment fills what the file leaves open. But what a URL says of one server is no other server's business: its
+/// password must not get there.
+fn fill(context: &Context<'_>, chosen: &Place, draft: &mut Draft, environment: Draft) {
+    let used = draft.address().filter(|_| environment.complete && !same_server(draft, &environment));
+    let Some(used) = used else { return draft.fill(environment) };
+    let text = format!(
+        "the environment's REDIS_URL names another Redis: {used} is used, and nothing of what the environment says"
+    );
+    context.problems.warn(chosen.at, chosen.name, text);
+}
+
 /// What another place of the same server knows counts, too; another server is warned of.
 fn merge(context: &Context<'_>, chosen: &Place, draft: &mut Draft, other: &Place) {
     let Some(address) = other.draft.address() else { return };
@@ -107,13 +118,17 @@ fn merge(context: &Context<'_>, chosen: &Place, draft: &mut Draft, other: &Place
 
 fn same(one: &Draft, other: &Draft) -> bool {
     let number = |draft: &Draft| draft.db.unwrap_or(0);
+    same_server(one, other) && number(one) == number(other)
+}
+
+fn same_server(one: &Draft, other: &Draft) -> bool {
     let place = |draft: &Draft| match draft.address() {
         Some(RedisAddress::Sentinel { nodes, service, .. }) => {
             Some(RedisAddress::Sentinel { nodes, service, password: None })
         }
         other => other,
     };
-    place(one) == place(other) && number(one) == number(other)
+    place(one) == place(other)
 }
 
 /// As in LiteLLM, variables that name a server are enough. Those that name none, `REDIS_PORT` of a service in Kubernetes

@@ -71,6 +71,15 @@ fn the_environment_fills_gaps_and_is_enough_when_it_names_a_server() {
     assert_eq!((file.address.to_string().as_str(), file.password), ("other:7000", Some(Secret::from("p"))));
     let url = redis("router_settings: {redis_url: \"redis://other\"}", &kin).unwrap();
     assert_eq!((url.address.to_string().as_str(), url.password, url.tls), ("other:6379", None, None));
+    // What the environment's URL says is about the server that it names.
+    let elsewhere = [("REDIS_URL", "rediss://u:p@elsewhere:1/3")];
+    let file = redis("router_settings: {redis_host: other}", &elsewhere).unwrap();
+    assert_eq!((file.address.to_string().as_str(), file.username, file.password), ("other:6379", None, None));
+    assert_eq!((file.tls, file.db), (None, 0));
+    let warning = said("router_settings: {redis_host: other}", &elsewhere);
+    assert!(warning.contains("REDIS_URL names another Redis: other:6379 is used"), "{warning}");
+    let file = redis("router_settings: {redis_host: h}", &[("REDIS_URL", "redis://:p@h/3")]).unwrap();
+    assert_eq!((file.password, file.db), (Some(Secret::from("p")), 3));
     // What Kubernetes sets for a service called redis is nobody's wish.
     assert_eq!(redis("{}", &[("REDIS_PORT", "tcp://10.0.0.1:6379"), ("REDIS_PASSWORD", "p")]), None);
     let none = said("litellm_settings: {cache_params: {type: redis}}", &[]);
@@ -99,6 +108,19 @@ fn clusters_sentinels_and_tls() {
     assert_eq!(found.address.to_string(), "Cluster 127.0.0.1:7001");
     let sentinels = [("REDIS_SENTINEL_NODES", "[[\"h\", 26379]]"), ("REDIS_SERVICE_NAME", "mymaster")];
     assert_eq!(redis("{}", &sentinels).unwrap().address.to_string(), "`mymaster` of Sentinels h:26379");
+}
+
+#[test]
+fn every_place_knows_private_cas_and_reads_only_what_it_says_it_knows() {
+    for place in ["router_settings", "rate_limit_config", "general_settings"] {
+        let tls = format!("{place}: {{redis_url: \"rediss://h\", redis_ssl_ca_certs: /ca.pem}}");
+        let found = redis(&tls, &[]).unwrap().tls.unwrap();
+        assert_eq!(found.ca_file, Some(PathBuf::from("/ca.pem")), "{place}");
+        assert!(!said(&tls, &[]).contains("unknown key"), "{place}");
+        let nodes = format!("{place}: {{redis_startup_nodes: [{{host: a, port: 1}}]}}");
+        assert_eq!(redis(&nodes, &[]), None, "{place}");
+        assert!(said(&nodes, &[]).contains("redis_startup_nodes: unknown key"), "{place}");
+    }
 }
 
 #[test]
