@@ -11,7 +11,7 @@
 mod bus;
 mod handle;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ use super::deployment::{Hear, Measured};
 use super::keeper::DeathNotice;
 use super::topology::{Current, Table};
 use crate::base::clock::unix_ms;
-use crate::domain::cluster::{Announcer, Changed, News, Numbers, Peers, Report, Rest};
+use crate::domain::cluster::{Announcer, Changed, News, Numbers, Outgoing, Peers, Report, Rest};
 use crate::domain::routing::StrategyName;
 use crate::domain::routing::samples::Samples;
 use crate::telemetry::{Metrics, names};
@@ -39,8 +39,6 @@ const SAMPLE: Duration = Duration::from_millis(20);
 const TICK: Duration = Duration::from_millis(100);
 /// How often copies are doubted while nothing can be heard.
 const DOUBT_EVERY: Duration = Duration::from_secs(1);
-/// News that wait to be told at most; more become "everything".
-const MOST_UNSENT: usize = 1_000;
 
 /// Somebody who keeps copies of what other replicas can change. Must not wait.
 pub trait Listener: Send + Sync {
@@ -78,7 +76,7 @@ pub struct Cluster {
     lows: HashMap<Arc<str>, u32>,
     /// What was measured of the deployments, as it was said last.
     told: HashMap<Arc<str>, Samples>,
-    unsent: VecDeque<Changed>,
+    outgoing: Outgoing,
     telling: bool,
     saying: bool,
     /// A cooldown has begun that the others do not know of.
@@ -103,7 +101,7 @@ impl Cluster {
             peers: Peers::default(),
             lows: HashMap::new(),
             told: HashMap::new(),
-            unsent: VecDeque::new(),
+            outgoing: Outgoing::default(),
             telling: false,
             saying: false,
             urgent: false,
@@ -119,7 +117,7 @@ impl Cluster {
     fn tick(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
         if self.ground.replicas.missed_telling() {
-            self.unsent.push_back(Changed::Everything);
+            self.outgoing.push(Changed::Everything);
         }
         if self.ground.replicas.missed_hearing() {
             self.ground.listener.doubt();
@@ -152,12 +150,11 @@ impl Cluster {
 
     /// Tells the next change, one after the other, until all are told.
     fn pump(&mut self, ctx: &mut Context<Self>) {
-        if self.unsent.len() > MOST_UNSENT {
-            self.unsent = VecDeque::from([Changed::Everything]);
+        if self.telling {
+            return;
         }
-        let Some(changed) = self.unsent.front().filter(|_| !self.telling) else { return };
+        let Some(changed) = self.outgoing.first().cloned() else { return };
         let text = News { from: self.voice.name().to_owned(), changed: changed.clone() }.text();
-        let changed = changed.clone();
         let bus = self.ground.bus.clone();
         self.telling = true;
         let telling = wrap_future::<_, Self>(async move { bus.say_news(&text).await });
@@ -165,10 +162,7 @@ impl Cluster {
             actor.telling = false;
             match told {
                 Ok(()) => {
-                    // The queue may have become "everything" meanwhile.
-                    if actor.unsent.front() == Some(&changed) {
-                        actor.unsent.pop_front();
-                    }
+                    actor.outgoing.told(changed, Instant::now());
                     actor.pump(ctx);
                 }
                 Err(cause) => tracing::debug!(cause, "a change could not be told; trying again"),
@@ -222,12 +216,13 @@ impl Cluster {
     /// Latencies that were measured since the last word, where somebody goes by them.
     fn samples(&mut self, table: &Table) -> Vec<(String, Samples)> {
         if table.config.router.strategy != StrategyName::LatencyBased {
+            self.told.clear();
             return Vec::new();
         }
         let news = table.members().iter().filter_map(|member| {
             let (id, own) = (&member.cell().deployment().id, member.cell().view().own);
-            let before = self.told.insert(Arc::clone(id), own).unwrap_or_default();
-            let news = own.since(&before);
+            // What was measured before anybody counted is as old as this process may be.
+            let news = own.since(&self.told.insert(Arc::clone(id), own)?);
             (!news.is_empty()).then(|| (id.to_string(), news))
         });
         let news = news.collect();
@@ -242,6 +237,7 @@ impl Cluster {
         match heard {
             Heard::Began => {
                 self.hears = true;
+                self.outgoing.tell_again(Instant::now());
                 self.ground.listener.hears_again();
                 tracing::info!("changes made by other replicas are heard");
             }
@@ -359,7 +355,7 @@ impl Handler<Tell> for Cluster {
     type Result = ();
 
     fn handle(&mut self, Tell(changed): Tell, ctx: &mut Self::Context) {
-        self.unsent.push_back(changed);
+        self.outgoing.push(changed);
         self.pump(ctx);
     }
 }

@@ -8,13 +8,17 @@
 mod announcer;
 mod changed;
 mod news;
+mod outgoing;
 mod peers;
 mod report;
+#[cfg(test)]
+mod rests;
 #[cfg(test)]
 mod simulation;
 
 pub use announcer::Announcer;
 pub use changed::Changed;
 pub use news::News;
+pub use outgoing::Outgoing;
 pub use peers::{Others, Peers, SILENT};
 pub use report::{Numbers, Report, Rest};

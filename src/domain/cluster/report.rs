@@ -116,7 +116,7 @@ fn rest(item: &Value) -> Option<(String, Rest)> {
 
 fn samples(item: &Value) -> Option<(String, Samples)> {
     let total = |index: usize| {
-        let count = item.get(index)?.as_u64()?.min(MOST_SAMPLES);
+        let count = item.get(index)?.as_u64().filter(|count| *count <= MOST_SAMPLES)?;
         let seconds = item.get(index + 1)?.as_f64().filter(|seconds| *seconds >= 0.0)?;
         Some(Total { count, seconds })
     };
@@ -150,9 +150,9 @@ mod tests {
         for text in ["", "{}", r#"{"v":2,"from":"a","n":1}"#, r#"{"v":1,"n":1}"#] {
             assert_eq!(Report::read(text), None, "{text}");
         }
-        let text =
-            r#"{"v":1,"from":"a","n":1,"used":[["x"],["y",1,2,3],5],"rests":[["z",99999999999,"new"]]}"#;
+        let text = r#"{"v":1,"from":"a","n":1,"used":[["x"],["y",1,2,3],5],"rests":[["z",99999999999,"new"]],"samples":[["x",0,0,1000001,5e5,0,0]]}"#;
         let report = Report::read(text).unwrap();
+        assert_eq!(report.samples, [], "their average would be another one");
         assert_eq!(report.used.len(), 1);
         assert_eq!(
             report.rests,

@@ -19,7 +19,7 @@ pub mod strategy;
 pub mod strategy_name;
 pub mod tags;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod tried;
 pub mod wildcard;
 
