@@ -168,6 +168,7 @@ mod tests {
 
     /// A million requests differ from these by the numbers in them.
     #[test]
+    #[allow(clippy::print_stdout, reason = "the time is for people")]
     fn a_scrape_stays_small_with_ten_thousand_keys() {
         let deployments: Vec<String> = (0..3)
             .flat_map(|group| {

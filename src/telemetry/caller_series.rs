@@ -49,7 +49,7 @@ impl CallerLabels<'_> {
     }
 
     /// The labels that all series of LiteLLM have which name callers, organizations left out.
-    pub fn common<'a>(&'a self) -> [(&'static str, &'a str); 6] {
+    pub fn common(&self) -> [(&'static str, &str); 6] {
         [
             ("end_user", "None"),
             ("hashed_api_key", self.hashed_api_key),
@@ -60,7 +60,7 @@ impl CallerLabels<'_> {
         ]
     }
 
-    fn organization<'a>(&'a self) -> [(&'static str, &'a str); 2] {
+    fn organization(&self) -> [(&'static str, &str); 2] {
         [("org_id", self.org_id), ("org_alias", self.org_alias)]
     }
 }
@@ -75,8 +75,11 @@ pub struct CallerSeries {
     tokens: [Late<Counter>; 11],
 }
 
+/// How many of something a usage has.
+type Amount = fn(&Usage) -> u64;
+
 /// The names of counted units, and how many of them a usage has.
-const COUNTED: [(&str, fn(&Usage) -> u64); 11] = [
+const COUNTED: [(&str, Amount); 11] = [
     (TOTAL_TOKENS, |usage| usage.total()),
     (INPUT_TOKENS, |usage| usage.prompt_tokens),
     (OUTPUT_TOKENS, |usage| usage.completion_tokens),
