@@ -125,10 +125,10 @@ impl World {
     /// Nobody rests longer than somebody's failures made it: what is heard is not said on.
     fn nobody_keeps_it_going(&self, seed: u64) {
         for replica in self.replicas.iter().filter(|replica| replica.alive) {
-            for at in 0..2 {
+            for (at, id) in IDS.iter().enumerate() {
                 let known = self.resting(replica, at);
                 let longest = self.ends[at].map(|end| end + DELAY + TICK);
-                assert!(known <= longest, "seed {seed}: {}", IDS[at]);
+                assert!(known <= longest, "seed {seed}: {id}");
             }
         }
     }
@@ -136,14 +136,14 @@ impl World {
     /// What one that is alive began rests on all.
     fn everybody_knows(&self, seed: u64) {
         let living = || self.replicas.iter().filter(|replica| replica.alive);
-        for at in 0..2 {
+        for (at, id) in IDS.iter().enumerate() {
             let Some(end) = living().filter_map(|replica| replica.began[at]).max() else { continue };
             if end <= self.now + SAME {
                 continue;
             }
             for replica in living() {
                 let known = self.resting(replica, at);
-                assert!(known >= Some(end - SAME), "seed {seed}: {}", IDS[at]);
+                assert!(known >= Some(end - SAME), "seed {seed}: {id}");
             }
         }
     }
