@@ -170,7 +170,11 @@ impl Facts {
     /// The same event with what was asked and answered, where that is there.
     pub fn quoted(&self, event: &Event) -> Event {
         let content = self.content.as_ref().map(|raw| export::content(raw, LONGEST_TEXT, MOST_JSON));
-        let failure = self.error.as_ref().map(|error| failure(error, error.message()));
+        let words = |error: &Error| match &self.content {
+            Some(raw) => raw.keeping(LONGEST_TEXT, MOST_JSON).kept(error.message()),
+            None => error.kept().to_owned(),
+        };
+        let failure = self.error.as_ref().map(|error| failure(error, &words(error)));
         Event { content, failure, ..event.clone() }
     }
 
@@ -275,13 +279,14 @@ pub mod tests {
 
     #[test]
     fn a_providers_own_words_are_quoted_with_the_rest_only() {
-        let error = Error::new(Kind::UpstreamBadRequest, "you said canary").in_providers_words();
+        let error = Error::new(Kind::UpstreamBadRequest, "you said canary sk-0123456789abcdef0123")
+            .in_providers_words();
         let mut failed = Facts { error: Some(error), status: 400, ..facts() };
         failed.quote(Raw { question: r#"{"messages":[]}"#.into(), ..Raw::default() });
         let plain = failed.event(true);
         assert!(!format!("{plain:?}").contains("canary"));
         let quoted = failed.quoted(&plain);
-        assert_eq!(quoted.failure.unwrap().message, "you said canary");
+        assert_eq!(quoted.failure.unwrap().message, "you said canary [redacted]");
         assert_eq!(quoted.content.unwrap().question, json!([]));
     }
 

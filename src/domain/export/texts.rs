@@ -69,6 +69,11 @@ impl Raw {
         };
         self.question.len() + answer
     }
+
+    /// How what was said is kept: texts cut after `longest` characters, values shortened above `most` bytes of JSON.
+    pub fn keeping(&self, longest: usize, most: usize) -> Keeping<'_> {
+        Keeping { longest, most, redactor: &self.redactor }
+    }
 }
 
 /// Reads both; what is larger than `most` bytes as JSON is left out and said so, each text is cut after `longest`
@@ -80,7 +85,7 @@ pub fn content(raw: &Raw, longest: usize, most: usize) -> Content {
         asked.shift_remove(*name);
     });
     let answer = answer(&raw.answer);
-    let keeping = Keeping { longest, most, redactor: &raw.redactor };
+    let keeping = raw.keeping(longest, most);
     Content {
         question: keeping.fitted(question.unwrap_or_else(|| json!({}))),
         answer: keeping.fitted(answer),
