@@ -38,7 +38,7 @@ def test_promtool_finds_nothing_wrong_with_a_scrape(cluster):
     for body in (ask, {**ask, "stream": True}, {**ask, "model": "nobody"}):
         call("POST", first["address"] + "/v1/chat/completions", key, body)
     scraped = call("GET", first["metrics"])[1]
-    wanted = ("_spend_metric_total", "_rate_limit_used_metric", "_claim_batch_size", "_circuit_breaker_state")
+    wanted = ("litellm_requests_metric_total", "_rate_limit_used_metric", "_claim_batch_size", "_circuit_breaker_state")
     assert all(name in scraped for name in wanted) and "process_cpu_seconds_total" in scraped
     said = subprocess.run([program("promtool"), "check", "metrics"], input=scraped, capture_output=True, text=True)
     # LiteLLM's own names count hours; everything else has to be as Prometheus wants it.
