@@ -150,11 +150,9 @@ fn the_guides_other_snippets_load() {
     assert_eq!(config.router.retry.num_retries, 3);
     assert_eq!(config.router.retry.retry_after.as_secs(), 5);
     let Loaded { config, .. } = load(&guide_caching());
-    assert_eq!(config.settings.later["litellm_settings.cache"], true);
-    let cache = &config.settings.later["litellm_settings.cache_params"];
-    assert_eq!(cache["type"], "redis");
-    assert_eq!(cache["ttl"], 3600);
-    assert_eq!(cache["password"], "os.environ/REDIS_PASSWORD");
+    let cache = config.cache.unwrap();
+    assert_eq!((cache.place, cache.ttl.as_secs()), (config::model::CachePlace::Redis, 3600));
+    assert!(config.redis.is_some_and(|redis| redis.password.is_some()));
 }
 
 #[test]
@@ -254,8 +252,9 @@ fn the_tutorials_load_balancing_loads() {
 #[test]
 fn the_tutorials_caching_and_logging_load() {
     let Loaded { config, report } = load(&tutorial("cache_settings"));
-    assert_eq!(config.settings.later["cache_settings"]["similarity_threshold"], 0.8);
-    assert_eq!(config.settings.later["litellm_settings.cache_ttl"], 3600);
+    assert_eq!(config.settings.later["cache_settings.similarity_threshold"], 0.8);
+    let cache = config.cache.unwrap();
+    assert_eq!((cache.place, cache.ttl.as_secs()), (config::model::CachePlace::Redis, 3600));
     assert!(
         warnings(&report).contains(
             &"config.yaml:14 cache_settings: this key stands on lines 2 and 14; the last one wins".to_owned()

@@ -11,6 +11,7 @@ pub mod export;
 pub mod keeper;
 pub mod key_directory;
 pub mod outbox;
+pub mod response_cache;
 pub mod router;
 pub mod spend_writer;
 pub mod spool_gauges;

@@ -10,6 +10,7 @@ use super::accounts::{self, Ledger};
 use super::carrier::{self, Carrier, Copies};
 use super::cli::{Cli, Command};
 use super::exports::Exports;
+use super::remember::Served;
 use super::server::Tellers;
 use super::{
     audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices, remember,
@@ -17,6 +18,7 @@ use super::{
 };
 use crate::actors::bulletin::Bulletin;
 use crate::actors::keeper::Kept;
+use crate::actors::response_cache::ResponseCache;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
 use crate::base::secret::Secret;
@@ -140,8 +142,9 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let copies = Copies::new(directory.clone(), governance.clone(), stored.clone(), ground.control.clone());
     let cluster = carrier::join(redis.as_ref(), &store, &current, &copies, &ground);
     let carrier = Arc::new(Carrier::new(copies, cluster.clone()));
-    let models = models::follow(&config, stored, &ground, &current);
-    let manage = remember::open(&config, store, master, carrier, models);
+    let cache = config.cache.as_ref().map(|cache| ResponseCache::new(cache, redis.as_ref(), &metrics));
+    let served = Served { cache: cache.clone(), ..models::follow(&config, stored, &ground, &current) };
+    let manage = remember::open(&config, store, master, carrier, served);
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone())
@@ -149,6 +152,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
             .open_when_down(config.governance.store.open_when_down),
         governance,
         redis,
+        cache,
         metrics: metrics.clone(),
         in_flight: InFlight::default(),
         draining: Draining::default(),

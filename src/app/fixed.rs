@@ -4,7 +4,7 @@ use crate::config::Config;
 
 /// The names of settings that differ and take effect with the next start only.
 pub fn changed(old: &Config, new: &Config) -> Vec<&'static str> {
-    let all = [general(old, new), identity(old, new), litellm(old, new)].concat();
+    let all = [general(old, new), identity(old, new), litellm(old, new), cache(old, new)].concat();
     all.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect()
 }
 
@@ -104,6 +104,13 @@ fn litellm(old: &Config, new: &Config) -> Compared {
     ]
 }
 
+/// Where the response cache is. The rest of its settings, and switching it off, take effect at once.
+fn cache(old: &Config, new: &Config) -> Compared {
+    let place = |config: &Config| config.cache.as_ref().map(|cache| (cache.place, cache.local));
+    let moved = old.cache.is_none() || place(old) != place(new);
+    vec![("litellm_settings.cache, type and sizes of cache_params", new.cache.is_some() && moved)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,12 +127,18 @@ mod tests {
         assert_eq!(changed(&none, &none), [""; 0]);
         let other = config(
             "general_settings:\n  database_url: sqlite:///x.db\n  global_max_rpm: 5\n  allowed_ips: [10.0.0.1]\n\
-             litellm_settings:\n  max_budget: 3\n  max_user_budget: 4\nuser_config:\n  - user_id: ann\n",
+             litellm_settings:\n  cache: true\n  max_budget: 3\n  max_user_budget: 4\nuser_config:\n  - user_id: ann\n",
         );
         let names = changed(&none, &other);
-        for name in
-            ["database_url", "spool_dir", "global_max_rpm", "max_budget", "max_user_budget", "user_config"]
-        {
+        for name in [
+            "database_url",
+            "spool_dir",
+            "global_max_rpm",
+            "max_budget",
+            "max_user_budget",
+            "user_config",
+            "cache",
+        ] {
             assert!(names.iter().any(|known| known.contains(name)), "{name}: {names:?}");
         }
         assert!(!names.iter().any(|name| name.contains("allowed_ips")), "obeyed at once");

@@ -42,7 +42,7 @@ pub fn follow(config: &Config, stored: Option<StoredModels>, ground: &Ground, cu
         actix_rt::spawn(models.clone().follow(config.governance.store.models_every));
         Database { models, opener }
     });
-    Served { prices: prices(current), models: Models::new(Arc::clone(current), database) }
+    Served { prices: prices(current), models: Models::new(Arc::clone(current), database), cache: None }
 }
 
 /// What the deployments cost that are configured when the question comes.

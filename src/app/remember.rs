@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::boot::{Master, StartError};
+use crate::actors::response_cache::ResponseCache;
 use crate::base::error::Kind;
 use crate::base::money::Nanos;
 use crate::base::secret::Secret;
@@ -24,6 +25,8 @@ pub struct Served {
     pub prices: Prices,
     /// The models themselves.
     pub models: Models,
+    /// Answers that are kept.
+    pub cache: Option<ResponseCache>,
 }
 
 /// Opens the management operations on the store and brings it up to date. A database that is not there yet is no
@@ -54,8 +57,8 @@ pub fn manage(
     changes: Arc<dyn Changes>,
     served: Served,
 ) -> Manage {
-    let Served { prices, models } = served;
-    let settings = Settings { prices, models, ..settings(&config.governance) };
+    let Served { prices, models, cache } = served;
+    let settings = Settings { prices, models, cache, ..settings(&config.governance) };
     Manage::new(store, settings, master_key.clone(), changes)
 }
 
@@ -115,6 +118,7 @@ fn settings(governance: &Governance) -> Settings {
         proxy_budget_nanos: money.proxy_budget.as_ref().map(|budget| budget.max.get()),
         prices: Prices::default(),
         models: Models::default(),
+        cache: None,
     }
 }
 

@@ -31,10 +31,10 @@ pub const TOP: Keys = Keys {
     now: &[
         "model_list", "litellm_settings", "router_settings", "general_settings", "environment_variables",
         "include", "credential_list", "fallback_mapping", "user_config", "rate_limit_config", "logging",
-        "callback_settings",
+        "callback_settings", "cache_settings",
     ],
     later: &[
-        "cache_settings", "guardrails", "mcp_servers",
+        "guardrails", "mcp_servers",
         "mcp_tools", "vector_store_registry", "search_tools", "files_settings", "finetune_settings",
         "assistant_settings", "prompts", "agent_list", "policies", "policy_attachments",
         "default_team_settings",
@@ -143,9 +143,10 @@ pub const LITELLM: Keys = Keys {
         "timezone", "budget_reset_time", "price_list", "block_requests_for_models_without_pricing",
         "budget_exceeded_throttle_percentage", "callbacks", "success_callback", "failure_callback",
         "turn_off_message_logging", "redact_user_api_key_info", "s3_callback_params", "datadog_params", "expose_router_debug_in_errors",
+        "cache", "cache_params", "cache_ttl",
     ],
     later: &[
-        "cache", "cache_params", "cache_ttl", "modify_params", "service_callback", "input_callback", "audit_log_callbacks",
+        "modify_params", "service_callback", "input_callback", "audit_log_callbacks",
         "enable_caching_on_provider_specific_optional_params",
         "redact_messages_in_exceptions", "log_raw_request_response",
         "prometheus_metrics_config", "prometheus_exclude_metrics", "prometheus_exclude_labels",
@@ -253,19 +254,26 @@ pub const CLASSES: &[&str] = &[
     "NotFoundError",
 ];
 
-/// The keys of `cache_params` and `cache_settings`: Redis' address is obeyed, the cache comes later.
+/// The keys of `cache_params` and `cache_settings`.
 #[rustfmt::skip]
-pub const CACHE: &[&str] = &[
-    "type", "host", "port", "password", "username", "url", "db", "ssl", "ttl", "namespace", "mode",
-    "supported_call_types", "similarity_threshold", "redis_startup_nodes", "service_name", "sentinel_nodes",
-    "sentinel_password", "max_connections", "redis_semantic_cache_embedding_model",
-    "redis_semantic_cache_index_name", "qdrant_api_base", "qdrant_api_key", "qdrant_collection_name",
-    "qdrant_quantization_config", "qdrant_semantic_cache_embedding_model", "s3_bucket_name", "s3_region_name",
-    "s3_path", "s3_endpoint_url", "s3_aws_access_key_id", "s3_aws_secret_access_key", "disk_cache_dir",
-    "gcs_bucket_name", "gcs_path_service_account", "gcs_path", "redis_flush_size", "default_in_memory_ttl",
-    "default_in_redis_ttl", "max_size_in_memory", "flush_size", "socket_timeout",
-    "ssl_cert_reqs", "ssl_ca_certs", "ssl_check_hostname", "ssl_certfile", "ssl_keyfile",
-];
+pub const CACHE: Keys = Keys {
+    now: &[
+        "type", "host", "port", "password", "username", "url", "db", "ssl", "ttl", "namespace", "mode",
+        "supported_call_types", "redis_startup_nodes", "service_name", "sentinel_nodes", "sentinel_password",
+        "default_in_memory_ttl", "default_in_redis_ttl", "max_size_in_memory", "max_bytes_in_memory",
+        "max_entry_bytes", "max_messages", "scope", "cache_streams", "share_concurrent_calls",
+        "ssl_cert_reqs", "ssl_ca_certs", "ssl_check_hostname", "ssl_certfile", "ssl_keyfile",
+    ],
+    later: &[
+        "similarity_threshold", "max_connections", "redis_semantic_cache_embedding_model",
+        "redis_semantic_cache_index_name", "qdrant_api_base", "qdrant_api_key", "qdrant_collection_name",
+        "qdrant_quantization_config", "qdrant_semantic_cache_embedding_model", "semantic_cache_scope",
+        "semantic_cache_embedding_timeout", "s3_bucket_name", "s3_region_name", "s3_api_version",
+        "s3_path", "s3_endpoint_url", "s3_aws_access_key_id", "s3_aws_secret_access_key", "disk_cache_dir",
+        "gcs_bucket_name", "gcs_path_service_account", "gcs_path", "gcp_service_account", "gcp_ssl_ca_certs",
+        "redis_flush_size", "flush_size", "socket_timeout",
+    ],
+};
 
 /// The keys of `rate_limit_config`.
 #[rustfmt::skip]
@@ -362,7 +370,7 @@ mod tests {
 
     #[test]
     fn no_key_is_both_now_and_later() {
-        for keys in [TOP, ENTRY, PARAMS, INFO, LITELLM, ROUTER, GENERAL] {
+        for keys in [TOP, ENTRY, PARAMS, INFO, LITELLM, ROUTER, GENERAL, CACHE] {
             for key in keys.now {
                 assert!(!keys.later.contains(key), "{key}");
             }

@@ -119,6 +119,7 @@ fn sections(
     let keeps_content = governance.store.keeps_content.is_some();
     let export = read::export::read(&context, &root, &litellm, keeps_content);
     let redis = read::redis::read(&context, &root);
+    let cache = read::cache::read(&context, &root, &litellm, redis.as_ref());
     let general = read::general::read(&context, &general);
     let mut settings = read::litellm::read(&context, &litellm);
     let routing = read::router::read(&context, &root, &router, &litellm);
@@ -140,6 +141,7 @@ fn sections(
         governance,
         export,
         redis,
+        cache,
         basis,
         files,
     }

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod alerts;
+mod cache;
 mod export;
 mod governance;
 mod grants;
@@ -27,6 +28,7 @@ pub use crate::domain::routing::{Alias, StrategyArgs, StrategyName};
 use crate::telemetry::logging::RequestLog;
 pub use addresses::AddressRange;
 pub use alerts::{AlertSettings, AlertTarget};
+pub use cache::{CachePlace, CacheScope, CacheSettings, LocalBounds};
 pub use export::ExportSettings;
 pub use governance::Governance;
 pub use grants::{GrantSettings, KeyRule};
@@ -56,6 +58,8 @@ pub struct Config {
     pub export: ExportSettings,
     /// What replicas share; `None`: this process is alone.
     pub redis: Option<RedisSettings>,
+    /// The response cache; `None`: answers are not kept.
+    pub cache: Option<CacheSettings>,
     /// What models of the database are read with.
     pub basis: Basis,
     /// Every file that took part, for the watcher.

@@ -4,6 +4,7 @@
 pub mod alert;
 pub mod bridge;
 pub mod budget;
+pub mod cache;
 pub mod cluster;
 pub mod commons;
 pub mod deployment;

@@ -22,6 +22,10 @@ pub struct Bill {
 /// The bill of a request whose usage is what the provider told; that becomes what is billed. `input_tokens` is how
 /// many its input was estimated at.
 pub fn bill(finished: &mut Finished, input_tokens: u64) -> Bill {
+    if finished.cache_hit() == Some(true) {
+        // Its usage is told again, and was paid for when the answer was made.
+        return Bill { cost: Some(Cost::default()), ..Bill::default() };
+    }
     finished.usage = usage(finished, input_tokens);
     if finished.deployment.is_none() {
         return Bill::default();

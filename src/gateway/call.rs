@@ -20,6 +20,7 @@ use crate::wire::multipart::Multipart;
 use crate::wire::surface::Surface;
 
 /// What the client sent and what it means here.
+#[derive(Clone)]
 pub struct Call {
     /// What was asked.
     pub endpoint: Endpoint,

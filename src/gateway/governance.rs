@@ -1,6 +1,7 @@
 //! What a request may take: its rates and its money, from everybody it belongs to, all or nothing.
 
 mod common;
+mod hit;
 mod loading;
 mod standing;
 
@@ -149,15 +150,14 @@ impl Governance {
 
     /// Takes it; with a share, although the key's own budget is gone, and at that share of its rates.
     async fn take_at(&self, call: &Call, caller: Caller, share: Option<Share>) -> Result<Box<Taken>, Error> {
-        self.check(call)?;
+        self.check_handling(call)?;
+        if self.rules.refuses_unpriced {
+            cost(&call.table, &call.resolved, &call.size)?;
+        }
         let identity = Arc::clone(caller.identity());
         let (model_rates, model_purses) = of_model(call, &identity, &call.resolved);
         let by_default = self.default_parallel(&identity);
-        let owners = match (&call.end_user, &*call.options.tags, identity.key()) {
-            (None, [], None) => Owners::new(),
-            (None, [], Some(key)) if key.tags().next().is_none() => Owners::new(),
-            _ => Box::pin(self.named.of(&identity, call.end_user.as_deref(), &call.options.tags)).await?,
-        };
+        let owners = self.owners(call, &identity).await?;
         let rates = identity.rates.iter().chain(&model_rates).chain(&by_default).chain(&self.everybody);
         let mut quotas: SmallVec<[Quota<'_>; 8]> = rates
             .map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) })
@@ -167,22 +167,8 @@ impl Governance {
         if let Some(share) = share {
             share.slow(&mut quotas);
         }
-        let now = unix_ms();
         // Boxed at once: it is large and would be moved on each step to the record.
-        let mut taken = Box::new(Taken {
-            caller,
-            admitted_ms: now,
-            charged_ms: now,
-            ticket: None,
-            charge: None,
-            purses: SmallVec::new(),
-            input_tokens: call.size.input_tokens,
-            end_user: call.end_user.clone(),
-            user: call.user.clone(),
-            session: call.session.clone(),
-            tags: Arc::clone(&call.options.tags),
-            hold: None,
-        });
+        let mut taken = Box::new(Taken::nothing(call, caller));
         if !quotas.is_empty() {
             let took = self.limiter.take(clock::now(), call.size.estimated_tokens(), &quotas);
             taken.ticket = Some(took.map_err(|refusal| hop_rates::limited(&refusal))?);
@@ -252,7 +238,17 @@ impl Governance {
         Ok(())
     }
 
-    fn check(&self, call: &Call) -> Result<(), Error> {
+    /// The end user and the tags that the request names, and the key's.
+    async fn owners(&self, call: &Call, identity: &Identity) -> Result<Owners, Error> {
+        match (&call.end_user, &*call.options.tags, identity.key()) {
+            (None, [], None) => Ok(Owners::new()),
+            (None, [], Some(key)) if key.tags().next().is_none() => Ok(Owners::new()),
+            _ => Box::pin(self.named.of(identity, call.end_user.as_deref(), &call.options.tags)).await,
+        }
+    }
+
+    /// What must be so whoever answers.
+    fn check_handling(&self, call: &Call) -> Result<(), Error> {
         if self.rules.needs_end_user && call.end_user.is_none() {
             return Err(Error::invalid(
                 "user",
@@ -262,9 +258,6 @@ impl Governance {
         if self.spool.as_ref().is_some_and(|spool| spool.is_failing()) {
             let message = "The ledger cannot be written at the moment (general_settings.spool_full: refuse).";
             return Err(Error::new(Kind::StoreUnavailable, message));
-        }
-        if self.rules.refuses_unpriced {
-            cost(&call.table, &call.resolved, &call.size)?;
         }
         Ok(())
     }
@@ -358,6 +351,25 @@ fn of_model(call: &Call, identity: &Identity, asked: &Resolved) -> OfModel {
 }
 
 impl Taken {
+    /// What a request has that has taken nothing yet.
+    fn nothing(call: &Call, caller: Caller) -> Self {
+        let now = unix_ms();
+        Taken {
+            caller,
+            admitted_ms: now,
+            charged_ms: now,
+            ticket: None,
+            charge: None,
+            purses: SmallVec::new(),
+            input_tokens: call.size.input_tokens,
+            end_user: call.end_user.clone(),
+            user: call.user.clone(),
+            session: call.session.clone(),
+            tags: Arc::clone(&call.options.tags),
+            hold: None,
+        }
+    }
+
     /// Money is held. The row counts into the period in which it was.
     fn charged(&mut self, charge: Charge, purses: SmallVec<[Purse; 4]>) {
         self.charged_ms = charge.admitted_at();

@@ -30,7 +30,8 @@ static MAX_RETRIES: HeaderName = HeaderName::from_static("x-litellm-max-retries"
 static TIMING: HeaderName = HeaderName::from_static("server-timing");
 static ACCEL: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-const EVENTS: &str = "text/event-stream; charset=utf-8";
+/// The content type of a stream of events.
+pub(super) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// The longest call id that is taken over from a client.
 const LONGEST_CALL_ID: usize = 128;

@@ -66,6 +66,10 @@ pub fn write(finished: &Finished, taken: &Taken, bill: &Bill, out: &mut Vec<u8>)
     row.text(Text::CallType, finished.endpoint.call_type());
     row.text(Text::ModelGroup, finished.group.as_deref().unwrap_or_default());
     row.text(Text::ResponseId, finished.answer_id.as_deref().unwrap_or_default());
+    if let Some(cache) = &finished.cache {
+        row.maybe(Number::CacheHit, Some(i64::from(cache.hit)));
+        row.text(Text::CacheKey, &cache.question.shown());
+    }
     if let Some(deployment) = finished.deployment.as_deref() {
         row.text(Text::Model, &model_of(finished, deployment));
         row.text(Text::ModelId, &deployment.id);

@@ -4,17 +4,17 @@ use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_http::header::HeaderMap;
 use actix_http::{Response, StatusCode};
 use arc_swap::Guard;
 use bytes::Bytes;
-use futures_core::future::LocalBoxFuture;
 
 use super::admit::Raw;
-use super::answer::{Answer, AnswerBody, AnswerStream, Held, error_event};
+use super::answer::{Answer, AnswerBody, AnswerStream, Held};
 use super::attempts::{self, Served, Tally};
+use super::cache;
 use super::caller::{self, Caller, Identities};
 use super::cost_headers;
 use super::decisions::Decisions;
@@ -24,7 +24,6 @@ use super::failure::{Failure, refuse};
 use super::governance::Governance;
 use super::headers;
 use super::limit_headers;
-use super::live::Live;
 use super::prepare::Routes;
 use super::record::{Record, Settle};
 use super::reserve::{Draining, InFlight, Reserved, Ticket};
@@ -33,6 +32,7 @@ use super::{address, admission, budget_gauges, patience, rate_gauges};
 use crate::actors::deployment::Inspect;
 use crate::actors::keeper::Kept;
 use crate::actors::outbox::Outbox;
+use crate::actors::response_cache::ResponseCache;
 use crate::actors::router::Router;
 use crate::actors::topology::{Current, Table};
 use crate::base::clock;
@@ -54,6 +54,8 @@ pub struct Shared {
     pub governance: Governance,
     /// What replicas share; `None`: this process is alone.
     pub redis: Option<Link>,
+    /// The response cache, where the configuration has one.
+    pub cache: Option<ResponseCache>,
     /// The registry.
     pub metrics: Metrics,
     /// Requests under way in the process.
@@ -143,6 +145,9 @@ impl Gateway {
     /// The registry and what else is shown as metrics, as text.
     pub fn render_metrics(&self) -> String {
         self.shared.metrics.counter(names::LOG_DROPPED, &[]).absolute(logging::dropped());
+        if let Some(cache) = &self.shared.cache {
+            cache.show();
+        }
         let mut text = self.shared.metrics.render();
         process::render(&mut text);
         if let Some(directory) = self.shared.identities.directory() {
@@ -275,8 +280,18 @@ impl Gateway {
             call_id: Rc::clone(&call_id),
             audience,
         };
-        let reserving = admission::reserved(&self.shared.governance, raw, &table, caller, &mut record);
-        let reserved = match reserving.await {
+        let mut admitted = match admission::admit(raw, &table, caller, &mut record) {
+            Ok(admitted) => admitted,
+            Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
+        };
+        if self.shared.cache.is_some() {
+            match Box::pin(cache::consult(self, &mut admitted, inbound.headers, &mut record)).await {
+                Ok(None) => {}
+                Ok(Some(answer)) => return Ok(answer),
+                Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
+            }
+        }
+        let reserved = match admitted.reserve(&self.shared.governance, &table, &mut record).await {
             Ok(reserved) => Rc::new(reserved),
             Err(error) => {
                 let failure = refuse(record, error, &call_id, call_id_in_body);
@@ -316,12 +331,17 @@ impl Gateway {
         result: Result<Served, Error>,
     ) -> Result<Answer, Failure> {
         let call = reserved.call();
+        let result = match self.shared.cache {
+            Some(_) => cache::completed(self, &mut held.record, result),
+            None => result,
+        };
         match result {
             Ok(Served::Whole { status, whole, reply }) => {
                 let upstream = reply.as_deref().map(Reply::headers);
                 let mut head = head(status);
                 headers::success(self, call, &tally, upstream, &whole.content_type, head.headers_mut());
                 told(reserved, &tally, head.headers_mut());
+                cache::answered(self, &held.record, status, &whole, head.headers_mut());
                 held.record.note(|facts| {
                     facts.usage = whole.usage;
                     facts.output_bytes = whole.uncounted_bytes();
@@ -337,6 +357,7 @@ impl Gateway {
                 headers::success(self, call, &tally, Some(&headers), &shape, head.headers_mut());
                 told(reserved, &tally, head.headers_mut());
                 cost_headers::begun(held.record.key_spend(), head.headers_mut());
+                cache::begun(self, &mut held.record, head.headers_mut());
                 let stream = AnswerStream::flowing(live, held, call.received);
                 Ok(Answer { head, body: AnswerBody::Stream(stream) })
             }
@@ -351,7 +372,7 @@ impl Gateway {
         }
     }
 
-    fn conclude_detached(
+    pub(super) fn conclude_detached(
         &self,
         reserved: &Reserved,
         outcome: Result<drain::Outcome, Error>,
@@ -364,38 +385,6 @@ impl Gateway {
             }
         }
     }
-
-    /// Waits one interval for an honest status; after it the stream begins with comments, and attempts,
-    /// retries and fallbacks go on behind them.
-    async fn with_keepalive(
-        self: &Rc<Self>,
-        reserved: Rc<Reserved>,
-        held: Held,
-        interval: Duration,
-    ) -> Result<Answer, Failure> {
-        let gateway = Rc::clone(self);
-        let own = Rc::clone(&reserved);
-        let mut working: LocalBoxFuture<'static, Result<drain::Outcome, Error>> = Box::pin(async move {
-            match drain::wanted(&own) {
-                true => drain::detached(&gateway, own, held).await,
-                false => Ok(gateway.work(&own, held).await),
-            }
-        });
-        if let Ok(outcome) = actix_rt::time::timeout(interval, &mut working).await {
-            return self.conclude_detached(&reserved, outcome);
-        }
-        let call = Rc::clone(reserved.call());
-        let stream = AnswerStream::waiting(
-            Box::pin(behind_comments(working)),
-            interval,
-            error_event(call.endpoint),
-            call.received,
-        );
-        let mut head = head(200);
-        headers::early(&call, head.headers_mut());
-        limit_headers::tell(reserved.standings(), head.headers_mut());
-        Ok(Answer { head, body: AnswerBody::Stream(stream) })
-    }
 }
 
 /// How the caller's limits stand, and why it went where it went.
@@ -404,32 +393,8 @@ fn told(reserved: &Reserved, tally: &Tally, headers: &mut HeaderMap) {
     explain::tell(reserved.call(), tally, reserved.standings(), headers);
 }
 
-fn head(status: u16) -> Response<()> {
+pub(super) fn head(status: u16) -> Response<()> {
     Response::with_body(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), ())
-}
-
-/// What the attempts come to when the status has been sent: a stream, or an error inside one.
-async fn behind_comments(
-    working: LocalBoxFuture<'static, Result<drain::Outcome, Error>>,
-) -> (Option<Held>, Result<Box<Live>, Error>) {
-    let (mut held, tally, result) = match working.await {
-        Ok(outcome) => outcome,
-        Err(error) => return (None, Err(error)),
-    };
-    match result {
-        Ok(Served::Live { live, .. }) => (Some(held), Ok(live)),
-        Ok(Served::Whole { whole, .. }) => {
-            held.record.note(|facts| {
-                facts.usage = whole.usage;
-                facts.output_bytes = whole.uncounted_bytes();
-            });
-            (Some(held), Err(attempts::not_a_stream()))
-        }
-        Err(error) => {
-            tracing::debug!(attempts = tally.attempts, "failed behind keep-alive comments");
-            (Some(held), Err(error))
-        }
-    }
 }
 
 impl Identified {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::answer_id;
+use super::cache::Consulted;
 use super::content::Content;
 use super::governance::Taken;
 use crate::actors::key_directory::Identity;
@@ -79,6 +80,8 @@ pub struct Finished {
     pub content: Option<Box<Content>>,
     /// The caller's place in a trace, where finished requests are exported.
     pub trace: Option<TraceParent>,
+    /// What the response cache had to do with it.
+    pub cache: Option<Box<Consulted>>,
     /// What it took from limits and budgets, and who pays; `None` before it was admitted.
     pub taken: Option<Box<Taken>>,
 }
@@ -113,6 +116,7 @@ impl Finished {
             answer_id: None,
             content: None,
             trace: None,
+            cache: None,
             taken: None,
         }
     }
@@ -125,6 +129,11 @@ impl Finished {
         finished.requested_model = finished.group.clone();
         (finished.status, finished.deployment, finished.attempts) = (status, deployment, 1);
         finished
+    }
+
+    /// Whether the response cache answered; `None`: it was not asked.
+    pub fn cache_hit(&self) -> Option<bool> {
+        self.cache.as_ref().map(|cache| cache.hit)
     }
 
     /// The price of what answered: of the model behind a wildcard, or of the deployment.
@@ -214,6 +223,9 @@ impl Record {
         if let Some(content) = &mut facts.content {
             content.more(bytes);
         }
+        if let Some(stream) = facts.cache.as_mut().and_then(|cache| cache.stream.as_mut()) {
+            stream.more(bytes);
+        }
     }
 
     /// What the request's key has spent before it.
@@ -232,11 +244,19 @@ impl Record {
         self.close(status, error)
     }
 
+    /// The same while somebody else goes on to hold it; nothing is noted any more.
+    pub fn finish_now(&mut self, status: u16, error: Option<Error>) -> Settled {
+        self.close(status, error)
+    }
+
     fn close(&mut self, status: u16, error: Option<Error>) -> Settled {
         let Some(mut facts) = self.facts.take() else { return Settled::default() };
         facts.status = status;
         facts.error = error;
         facts.duration = clock::now().saturating_duration_since(facts.received);
+        if let Some(cache) = &facts.cache {
+            cache.finished(&facts);
+        }
         self.settle.settle(*facts)
     }
 }

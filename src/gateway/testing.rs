@@ -152,6 +152,7 @@ impl Rig {
         let table = topology::build(None, Arc::new(config(yaml)), &ground);
         let shared = Shared {
             redis: None,
+            cache: None,
             current: Arc::new(ArcSwap::from_pointee(table)),
             identities: Identities::new(Secret::from(KEY)),
             governance: Governance::new(

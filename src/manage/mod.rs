@@ -7,6 +7,7 @@
 
 pub mod authority;
 pub mod body;
+pub mod cache;
 pub mod call;
 pub mod caller;
 pub mod changes;

@@ -1,5 +1,6 @@
 //! What the configuration says about keys, users and teams.
 
+use crate::actors::response_cache::ResponseCache;
 use crate::config::model::KeyRule;
 use crate::domain::keys::reset::Calendar;
 use crate::domain::keys::{JsonMap, Role, TeamRole};
@@ -29,6 +30,8 @@ pub struct Settings {
     pub proxy_budget_nanos: Option<i64>,
     /// What models cost.
     pub prices: super::costs::Prices,
+    /// The response cache, where there is one.
+    pub cache: Option<ResponseCache>,
     /// What is served, and how models of the database get there.
     pub models: super::models::Models,
     /// When budgets begin anew; the store's own.
@@ -69,6 +72,7 @@ impl Default for Settings {
             personal_keys: None,
             proxy_budget_nanos: None,
             prices: super::costs::Prices::default(),
+            cache: None,
             models: super::models::Models::default(),
         }
     }

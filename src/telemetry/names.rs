@@ -183,6 +183,18 @@ pub const PROCESS_THREADS: &str = "process_threads";
 pub const PROCESS_FDS: &str = "process_open_fds";
 /// When the process began, seconds since 1970.
 pub const PROCESS_START: &str = "process_start_time_seconds";
+/// Requests that the response cache answered, with LiteLLM's name.
+pub const CACHE_HITS: &str = "litellm_cache_hits_metric_total";
+/// Requests that it was asked for in vain, with LiteLLM's name.
+pub const CACHE_MISSES: &str = "litellm_cache_misses_metric_total";
+/// Look-ups in the response cache, by result: `hit`, `miss`, `error`, `shared`.
+pub const CACHE_LOOKUPS: &str = "stagedoor_cache_lookups_total";
+/// Answers for the response cache, by result: `stored`, `failed`, `dropped`, `too_large`.
+pub const CACHE_STORES: &str = "stagedoor_cache_stores_total";
+/// Answers in the local cache.
+pub const CACHE_ENTRIES: &str = "stagedoor_cache_entries";
+/// Bytes of the answers in the local cache.
+pub const CACHE_BYTES: &str = "stagedoor_cache_bytes";
 
 /// Name and help text of every metric.
 pub const HELP: &[(&str, &str)] = &[
@@ -275,6 +287,12 @@ pub const HELP: &[(&str, &str)] = &[
     (PROCESS_THREADS, "Threads."),
     (PROCESS_FDS, "Open file descriptors."),
     (PROCESS_START, "When the process began, seconds since 1970."),
+    (CACHE_HITS, "Requests that the response cache answered, by model group."),
+    (CACHE_MISSES, "Requests that the response cache was asked for in vain, by model group."),
+    (CACHE_LOOKUPS, "Look-ups in the response cache: hit, miss, error, shared with another request."),
+    (CACHE_STORES, "Answers for the response cache: stored, failed, dropped, too_large."),
+    (CACHE_ENTRIES, "Answers in the local response cache."),
+    (CACHE_BYTES, "Bytes of the answers in the local response cache."),
 ];
 
 /// Buckets of calls inside the machine room, seconds.

@@ -125,6 +125,15 @@ impl Multipart {
         self.parts.iter().find(|part| part.name == name).map(|part| part.content.len())
     }
 
+    /// The parts with their own headers, in order; boundaries, which differ from request to request, are left out.
+    pub fn parts(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let boundary = self.boundary.len() + 2;
+        self.parts.iter().map(move |part| {
+            let bytes = self.body.get(part.whole.start + boundary..part.whole.end);
+            (part.name.as_str(), bytes.unwrap_or_default())
+        })
+    }
+
     /// The body as it came.
     pub fn raw(&self) -> &Bytes {
         &self.body

@@ -137,7 +137,7 @@ fn shape_of(section: &str) -> Option<Shape> {
         "litellm_settings" => Shape::Known(keys::LITELLM),
         "router_settings" => Shape::Known(keys::ROUTER),
         "general_settings" => Shape::Known(keys::GENERAL),
-        "cache_settings" => Shape::Known(Keys { now: keys::CACHE, later: &[] }),
+        "cache_settings" => Shape::Known(keys::CACHE),
         "rate_limit_config" => Shape::Known(Keys { now: keys::RATE_LIMIT, later: &[] }),
         "user_config" | "logging" => Shape::Items,
         "fallback_mapping" | "environment_variables" | "include" => Shape::Free,
@@ -176,7 +176,7 @@ impl Cursor {
         let indent = match self.shape {
             Shape::Outside => return Some(0),
             Shape::Models => self.model_key(name, empty)?,
-            Shape::Known(known) if self.in_cache && keys::CACHE.contains(&name) && !known.knows(name) => 4,
+            Shape::Known(known) if self.in_cache && keys::CACHE.knows(name) && !known.knows(name) => 4,
             Shape::Known(known) if known.knows(name) => {
                 self.in_cache = empty && name == "cache_params";
                 2

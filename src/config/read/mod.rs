@@ -1,5 +1,6 @@
 //! The settings sections, each read by its own file.
 
+pub mod cache;
 pub mod export;
 pub mod fallbacks;
 pub mod general;

@@ -1,6 +1,7 @@
 //! The management API over HTTP. Each area is a table of routes ([`Route`]); one handler serves them all, so that
 //! none can forget to look who calls and whether the caller may.
 
+mod cache;
 #[cfg(test)]
 mod gain;
 mod keys;
@@ -58,6 +59,7 @@ const AREAS: &[&[Route]] = &[
     spend::ROUTES,
     organizations::ROUTES,
     models::ROUTES,
+    cache::ROUTES,
 ];
 
 /// Every route, in the order in which they are tried.

@@ -5,7 +5,7 @@ mod exact;
 mod models;
 #[path = "../../support/redis.rs"]
 #[allow(dead_code, reason = "the link's own tests use the rest")]
-mod redis;
+pub mod redis;
 mod revocation;
 mod trouble;
 mod usage;

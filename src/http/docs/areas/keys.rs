@@ -220,7 +220,7 @@ const MORE: &[Field] = &[
     f("rotation_interval", Kind::Lifetime, "Kept and shown."),
     f("rpm_limit_type", Kind::Text, "Kept and shown."),
     f("tpm_limit_type", Kind::Text, "Kept and shown."),
-    f("allowed_cache_controls", Kind::Texts, "Kept and shown."),
+    f("allowed_cache_controls", Kind::Texts, "What its requests may say in `cache`; empty: everything."),
     f("config", Kind::Object, "Kept and shown."),
     f("project_id", Kind::Text, "Kept and shown."),
     f("agent_id", Kind::Text, "Kept and shown."),

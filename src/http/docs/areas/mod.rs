@@ -1,6 +1,7 @@
 //! What each route takes and answers, area by area.
 
 mod activity;
+mod cache;
 mod common;
 mod keys;
 mod models;
@@ -26,5 +27,6 @@ pub const ALL: &[Area] = &[
     organizations::TAGS,
     spend::AREA,
     activity::AREA,
+    cache::AREA,
     service::PUBLIC,
 ];

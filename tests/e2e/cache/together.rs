@@ -1,0 +1,58 @@
+//! Requests that ask the same at the same time.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::{NUMBERED, cached, hello, said};
+use crate::harness::{FakeProvider, Gateway, KEY, Reply, eventually};
+
+/// Asks so often at once, while the provider takes its time.
+async fn at_once(gateway: &Gateway, body: &Value, count: usize) -> Vec<Reply> {
+    join_all((0..count).map(|_| gateway.chat(body))).await
+}
+
+#[tokio::test]
+async fn they_share_one_call_where_that_is_switched_on() {
+    let provider = FakeProvider::start().await;
+    provider.script(NUMBERED, "slow=300.text=answer {n}");
+    let gateway = cached(&provider, json!({"type": "local", "share_concurrent_calls": true})).await;
+    let replies = at_once(&gateway, &hello("a"), 20).await;
+    assert!(replies.iter().all(|reply| said(reply) == "answer 1"));
+    assert_eq!(provider.stats(NUMBERED).requests, 1);
+    let hits = replies.iter().filter(|reply| reply.header("x-litellm-cache-hit") == Some("True")).count();
+    assert_eq!(hits, 19);
+    assert!(gateway.metric("stagedoor_cache_lookups_total", &["shared"]).await > Some(0.0));
+    let apart = cached(&provider, json!({"type": "local"})).await;
+    at_once(&apart, &hello("a"), 5).await;
+    assert_eq!(provider.stats(NUMBERED).requests, 6);
+}
+
+#[tokio::test]
+async fn each_has_its_own_errors() {
+    let provider = FakeProvider::start().await;
+    provider.script(NUMBERED, "slow=200.status=400");
+    let gateway = cached(&provider, json!({"type": "local", "share_concurrent_calls": true})).await;
+    let replies = at_once(&gateway, &hello("a"), 5).await;
+    assert!(replies.iter().all(|reply| reply.status() == 400));
+    assert_eq!(provider.stats(NUMBERED).requests, 5, "nobody is told of a call that was not its own");
+}
+
+#[tokio::test]
+async fn the_others_go_on_when_the_one_that_asks_hangs_up() {
+    let provider = FakeProvider::start().await;
+    provider.script(NUMBERED, "hang");
+    let gateway = cached(&provider, json!({"type": "local", "share_concurrent_calls": true})).await;
+    let bearer = format!("Bearer {KEY}");
+    let headers = [("authorization", bearer.as_str())];
+    let first = gateway.send("/v1/chat/completions", &headers, &hello("a")).await;
+    eventually("the first one asks", || async { (provider.stats(NUMBERED).in_flight == 1).then_some(()) })
+        .await;
+    let mut second = gateway.send("/v1/chat/completions", &headers, &hello("a")).await;
+    eventually("both are there", || async {
+        (gateway.metric("litellm_in_flight_requests", &[]).await == Some(2.0)).then_some(())
+    })
+    .await;
+    provider.script(NUMBERED, "text=its own");
+    drop(first);
+    assert_eq!(said(&second.reply().await.expect("a whole reply")), "its own");
+}
