@@ -38,6 +38,7 @@ pub fn facts(finished: &mut Finished, admitted: Option<(&Taken, &Bill)>) -> Box<
         usage: finished.usage,
         cost: admitted.and_then(|(_, bill)| bill.cost),
         response_id: finished.answer_id.take(),
+        cache: finished.cache.as_ref().map(|cache| (cache.hit, cache.question.shown())),
         trace: finished.trace,
         content: None,
     });

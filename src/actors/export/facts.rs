@@ -75,6 +75,8 @@ pub struct Facts {
     pub cost: Option<Cost>,
     /// What the provider called its answer.
     pub response_id: Option<Box<str>>,
+    /// Whether the response cache answered, and its key; `None`: it was not asked.
+    pub cache: Option<(bool, String)>,
     /// The caller's place in a trace.
     pub trace: Option<TraceParent>,
     /// What was asked and answered, where a sink is told of it.
@@ -162,6 +164,8 @@ impl Facts {
             cost: self.cost,
             tags: self.all_tags(),
             session: shared(self.session.as_deref()),
+            cache_hit: self.cache.as_ref().map(|(hit, _)| *hit),
+            cache_key: shared(self.cache.as_ref().map(|(_, key)| key.as_str())),
             parent: self.trace,
             content: None,
         }
@@ -262,6 +266,7 @@ pub mod tests {
             usage: None,
             cost: None,
             response_id: None,
+            cache: None,
             trace: None,
             content: None,
         }

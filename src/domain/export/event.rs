@@ -24,6 +24,10 @@ pub struct Event {
     pub route: &'static str,
     /// Whether the answer was a stream.
     pub stream: bool,
+    /// Whether the response cache answered; `None`: it was not asked.
+    pub cache_hit: Option<bool>,
+    /// The response cache's key.
+    pub cache_key: String,
     /// HTTP status the caller saw.
     pub status: u16,
     /// Why there was no answer.

@@ -16,8 +16,8 @@ pub fn payload(event: &Event) -> Value {
         "trace_id": text(if event.session.is_empty() { &event.call_id } else { &event.session }),
         "session_id": text(&event.session),
         "call_type": event.call_type,
-        "cache_hit": null,
-        "cache_key": null,
+        "cache_hit": event.cache_hit,
+        "cache_key": text(&event.cache_key),
         "saved_cache_cost": 0.0,
         "stream": event.stream,
         "status": event.outcome(),
@@ -112,7 +112,7 @@ fn hidden(event: &Event) -> Value {
     let overhead = event.ended_us.saturating_sub(event.started_us).saturating_sub(upstream).max(0);
     json!({
         "model_id": text(&event.model_id),
-        "cache_key": null,
+        "cache_key": text(&event.cache_key),
         "api_base": text(&event.api_base),
         "response_cost": event.usd(),
         "additional_headers": null,
