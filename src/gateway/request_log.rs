@@ -49,7 +49,7 @@ fn line<'a>(finished: &'a Finished, settled: &Settled, level: &'static str) -> R
         total: finished.duration,
         first_token: finished.first_token,
         upstream: finished.upstream,
-        cache_hit: None,
+        cache_hit: finished.cache_hit(),
         error: error.map_or("", |error| error.behaviour().label),
         error_message: error.map_or("", |error| error.kept()),
         cause: error.and_then(|error| error.cause()).unwrap_or_default(),

@@ -20,6 +20,7 @@ async fn the_same_question_is_answered_from_the_cache() {
     assert_eq!(again.header("x-litellm-response-cost"), Some("0.0"));
     assert_eq!(again.header("content-type"), first.header("content-type"));
     assert_ne!(again.header("x-litellm-call-id"), first.header("x-litellm-call-id"));
+    gateway.logged("cache_hit=true").await;
     assert_eq!(said(&gateway.chat(&hello("Hi!")).await), "answer 2");
     let bodies = [
         r#"{ "messages" : [ {"content":"H\u0069","role":"user"} ], "model":"gpt" }"#,

@@ -201,6 +201,36 @@ async fn a_killed_replica_holds_nothing_for_long() {
     assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
 }
 
+/// A replica that has itself admitted nothing knows from the last answer that others have used the limit up.
+#[tokio::test]
+async fn a_full_limit_holds_where_redis_is_late() {
+    let cluster = Cluster::start("sk-fake").await;
+    let key = cluster.key(json!({"rpm_limit": 60})).await;
+    let bearer = format!("Bearer {key}");
+    for turn in 0..60 {
+        let replica = &cluster.replicas[0];
+        assert_eq!(
+            replica.post_with(CHAT, &[("authorization", &bearer)], &capped()).await.status(),
+            200,
+            "{turn}"
+        );
+    }
+    let other = &cluster.replicas[1];
+    assert_eq!(other.post_with(CHAT, &[("authorization", &bearer)], &capped()).await.status(), 429);
+    cluster.redis[0].signal("STOP");
+    let (body, headers) = (capped(), [("authorization", bearer.as_str())]);
+    let waiting = join_all((0..8).map(|_| other.post_with(CHAT, &headers, &body)));
+    let thawed = async {
+        // Long enough to be late, too short to be gone.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        cluster.redis[0].signal("CONT");
+    };
+    let (replies, ()) = tokio::join!(waiting, thawed);
+    let passed = replies.iter().filter(|reply| reply.status() == 200).count();
+    let lost = other.log().contains("Redis cannot be used");
+    assert!(passed == 0 || lost, "{passed} passed a full limit");
+}
+
 #[tokio::test]
 async fn a_frozen_master_of_a_redis_cluster_stops_nobody() {
     let redis = redis::Cluster::start().nodes;
