@@ -19,4 +19,5 @@ pub mod redact;
 pub mod reliability;
 pub mod routing;
 pub mod scope;
+pub mod semantic;
 pub mod tokens;

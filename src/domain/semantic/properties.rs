@@ -1,0 +1,155 @@
+//! Whatever is done to an index: it finds what a plain list would find, and stays within its bounds.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+
+use super::index::MOST_IN_BUCKET;
+use super::{Bucket, Found, Index, Known, MOST, Vector, question};
+use crate::wire::endpoint::Endpoint;
+use crate::wire::surface::Surface;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Insert { bucket: u8, key: u8, values: [i8; 3], lives: i64 },
+    Forget { bucket: u8, key: u8 },
+    Clear,
+    Pass(i64),
+    Find { bucket: u8, values: [i8; 3], least: f32 },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let values = || prop::array::uniform3(-3i8..4);
+    prop_oneof![
+        6 => (0u8..3, 0u8..6, values(), 0i64..50)
+            .prop_map(|(bucket, key, values, lives)| Step::Insert { bucket, key, values, lives }),
+        1 => (0u8..3, 0u8..6).prop_map(|(bucket, key)| Step::Forget { bucket, key }),
+        1 => Just(Step::Clear),
+        2 => (0i64..20).prop_map(Step::Pass),
+        6 => (0u8..3, values(), -1.0f32..1.0)
+            .prop_map(|(bucket, values, least)| Step::Find { bucket, values, least }),
+    ]
+}
+
+fn bucket(name: u8) -> Bucket {
+    Bucket::of(&[&[name]])
+}
+
+fn vector(values: [i8; 3]) -> Option<Vector> {
+    Vector::new(values.map(f32::from).to_vec())
+}
+
+fn known(bucket_name: u8, key: &str, vector: Vector, until_ms: i64) -> Known {
+    Known { bucket: bucket(bucket_name), vector, key: key.into(), until_ms }
+}
+
+fn best(list: &[Known], bucket: &Bucket, vector: &Vector, least: f32, now: i64) -> Option<f32> {
+    let fits = list.iter().filter(|one| one.bucket == *bucket && one.until_ms > now);
+    let alike = fits.map(|one| one.vector.similarity(vector)).filter(|similarity| *similarity >= least);
+    alike.max_by(f32::total_cmp).map(|similarity| similarity.min(1.0))
+}
+
+proptest! {
+    #[test]
+    fn it_finds_what_a_list_finds(steps in prop::collection::vec(step(), 1..120)) {
+        let (mut index, mut list, mut now) = (Index::default(), Vec::<Known>::new(), 0i64);
+        for step in steps {
+            match step {
+                Step::Insert { bucket: name, key, values, lives } => {
+                    let Some(vector) = vector(values) else { continue };
+                    let one = known(name, &key.to_string(), vector, now + lives);
+                    list.retain(|old| old.bucket != one.bucket || old.key != one.key || lives == 0);
+                    if lives > 0 {
+                        list.push(one.clone());
+                    }
+                    index.insert(one, now);
+                }
+                Step::Forget { bucket: name, key } => {
+                    let key = key.to_string();
+                    list.retain(|old| old.bucket != bucket(name) || *old.key != *key);
+                    index.forget(&bucket(name), &key);
+                }
+                Step::Clear => {
+                    list.clear();
+                    index.clear();
+                }
+                Step::Pass(time) => now += time,
+                Step::Find { bucket: name, values, least } => {
+                    let Some(vector) = vector(values) else { continue };
+                    let found = index.nearest(&bucket(name), &vector, least, now);
+                    prop_assert_eq!(
+                        found.map(|found| found.similarity),
+                        best(&list, &bucket(name), &vector, least, now)
+                    );
+                }
+            }
+            prop_assert!(index.len() >= list.iter().filter(|one| one.until_ms > now).count());
+            prop_assert_eq!(index.is_empty(), index.len() == 0);
+        }
+    }
+
+    /// Change anything but the words, and the question is another one.
+    #[test]
+    fn everything_but_the_words_counts(name in "[a-z_]{1,12}", value in 0u32..5, words in "[a-z ]{1,40}") {
+        let ask = |extra: Option<(&str, u32)>, words: &str| {
+            let mut body = Map::new();
+            body.insert("model".into(), json!("m"));
+            body.insert("messages".into(), json!([
+                {"role": "system", "content": "s"},
+                {"role": "user", "content": words},
+            ]));
+            if let Some((name, value)) = extra {
+                body.insert(name.into(), value.into());
+            }
+            let text = Value::Object(body).to_string();
+            question(Endpoint::Chat, &Surface::parse(Bytes::from(text), 64).unwrap())
+        };
+        prop_assume!(name != "model" && name != "messages" && !words.trim().is_empty());
+        let plain = ask(None, &words).unwrap();
+        prop_assert_eq!(&plain.rest, &ask(None, "other words").unwrap().rest);
+        if let Some(changed) = ask(Some((&name, value)), &words) {
+            prop_assert_ne!(changed.rest, plain.rest);
+        }
+    }
+}
+
+#[test]
+fn the_oldest_make_place() {
+    let mut index = Index::default();
+    let at = |number: usize| {
+        let angle = number as f32 / 1_000.0;
+        Vector::new(vec![angle.cos(), angle.sin()]).unwrap()
+    };
+    let of = |number: usize| u8::try_from(number % 10).unwrap();
+    for number in 0..(MOST + 100) {
+        index.insert(known(of(number), &number.to_string(), at(number), 1_000), 0);
+    }
+    assert_eq!(index.len(), MOST);
+    let find = |index: &Index, number: usize| index.nearest(&bucket(of(number)), &at(number), 0.999_999_8, 0);
+    assert_eq!(find(&index, 0).map(|found| found.key), None);
+    let last = MOST + 99;
+    assert_eq!(*find(&index, last).unwrap().key, *last.to_string());
+    for number in 0..(MOST_IN_BUCKET + 5) {
+        index.insert(known(77, &number.to_string(), at(number), 1_000), 0);
+    }
+    assert_eq!(index.len(), MOST);
+    assert_eq!(index.nearest(&bucket(77), &at(0), 0.999_999_8, 0).map(|found| found.key), None);
+}
+
+#[test]
+fn the_same_answer_is_known_once_and_time_ends_it() {
+    let (mut index, one) = (Index::default(), vector([1, 0, 0]).unwrap());
+    for _ in 0..3 {
+        index.insert(known(1, "k", one.clone(), 10), 0);
+    }
+    assert_eq!(index.len(), 1);
+    let found = Found { key: "k".into(), similarity: 1.0 };
+    assert_eq!(index.nearest(&bucket(1), &one, 0.9, 9), Some(found));
+    assert_eq!(index.nearest(&bucket(1), &one, 0.9, 10), None);
+    assert_eq!(index.nearest(&bucket(2), &one, 0.9, 0), None);
+    // Gone ones do not pile up in the order either.
+    for number in 0..(5 * MOST) {
+        index.insert(known(1, "k", one.clone(), 10), i64::from(number == 0));
+    }
+    assert_eq!(index.len(), 1);
+}
