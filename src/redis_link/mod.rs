@@ -14,6 +14,7 @@ mod meters;
 pub mod reserve;
 pub mod script;
 mod subscription;
+pub mod vectors;
 
 #[cfg(test)]
 mod tests;

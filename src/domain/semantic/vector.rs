@@ -77,11 +77,14 @@ impl Vector {
         self.0.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
 
-    /// From what [`Vector::bytes`] gave.
+    /// From what [`Vector::bytes`] gave; `None` for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (values, rest) = bytes.as_chunks::<4>();
-        let values = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
-        if rest.is_empty() { Vector::new(values) } else { None }
+        let values: Box<[f32]> = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+        let square: f32 = values.iter().map(|value| value * value).sum();
+        let whole = rest.is_empty() && values.len() <= MOST_DIMENSIONS;
+        // Also no number at all is not near 1.
+        (whole && (square - 1.0).abs() < 0.01).then_some(Vector(values))
     }
 }
 
@@ -104,9 +107,12 @@ mod tests {
         for values in [vec![], vec![0.0; 4], vec![f32::NAN, 1.0], vec![f32::INFINITY], vec![1.0; 20_000]] {
             assert_eq!(Vector::new(values), None);
         }
-        let bytes = Vector::new(vec![1.0, 2.0]).unwrap().bytes();
-        assert!(Vector::from_bytes(&bytes).is_some());
-        assert_eq!((Vector::from_bytes(&bytes[1..]), Vector::from_bytes(&[])), (None, None));
+        let vector = Vector::new(vec![1.0, 2.0, -0.5]).unwrap();
+        let bytes = vector.bytes();
+        assert_eq!(Vector::from_bytes(&bytes), Some(vector));
+        for wrong in [&bytes[1..], &bytes[4..], &[], &f32::NAN.to_le_bytes()] {
+            assert_eq!(Vector::from_bytes(wrong), None);
+        }
     }
 
     #[test]

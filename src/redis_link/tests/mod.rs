@@ -2,6 +2,7 @@
 
 mod faults;
 mod listening;
+mod questions;
 #[path = "../../../tests/support/redis.rs"]
 mod server;
 mod ways;
