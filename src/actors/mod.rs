@@ -13,6 +13,7 @@ pub mod key_directory;
 pub mod outbox;
 pub mod response_cache;
 pub mod router;
+pub mod semantic_cache;
 pub mod spend_writer;
 pub mod spool_gauges;
 pub mod stored_models;

@@ -126,6 +126,7 @@ fn sections(
     let aliases = read::router::aliases(&context, &router);
     let placed = deployments::read(&context, &root, &governance.money.prices);
     governance.limits.key_by_group = deployments::key_limits(&context, &placed);
+    let semantic = cache.as_ref().and_then(|_| read::semantic::read(&context, &root, &litellm, &placed));
     check::check(&context, &placed, &aliases, routing.strategy, governance.store.holds_models);
     settings.later = context.take_later();
     let numbered =
@@ -142,6 +143,7 @@ fn sections(
         export,
         redis,
         cache,
+        semantic,
         basis,
         files,
     }

@@ -10,6 +10,7 @@ mod identity;
 mod limits;
 mod money;
 mod redis;
+mod semantic;
 mod store;
 mod users;
 
@@ -36,6 +37,7 @@ pub use identity::{IdentitySettings, UserHeader, UserKind};
 pub use limits::{LimitSettings, TokenCount};
 pub use money::{MoneySettings, Prices, ProxyBudget};
 pub use redis::{RedisAddress, RedisChecks, RedisNode, RedisSettings, RedisTls};
+pub use semantic::SemanticSettings;
 pub use store::{Retention, SpoolFsync, SpoolFull, SpoolSettings, StoreSettings};
 pub use users::ConfiguredUser;
 
@@ -60,6 +62,8 @@ pub struct Config {
     pub redis: Option<RedisSettings>,
     /// The response cache; `None`: answers are not kept.
     pub cache: Option<CacheSettings>,
+    /// When questions count as the same in other words; `None`: never.
+    pub semantic: Option<SemanticSettings>,
     /// What models of the database are read with.
     pub basis: Basis,
     /// Every file that took part, for the watcher.

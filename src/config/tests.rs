@@ -2,6 +2,7 @@
 
 mod deployments;
 mod governance;
+mod semantic;
 
 use std::fs;
 use std::time::Duration;

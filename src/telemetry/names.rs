@@ -195,6 +195,10 @@ pub const CACHE_STORES: &str = "stagedoor_cache_stores_total";
 pub const CACHE_ENTRIES: &str = "stagedoor_cache_entries";
 /// Bytes of the answers in the local cache.
 pub const CACHE_BYTES: &str = "stagedoor_cache_bytes";
+/// Questions for the semantic cache, by result: `hit`, `miss`, `not_embedded`, `resting`, `unreachable`, `unlearnt`.
+pub const SEMANTIC_LOOKUPS: &str = "stagedoor_semantic_cache_questions_total";
+/// Questions that this process compares by itself.
+pub const SEMANTIC_ENTRIES: &str = "stagedoor_semantic_cache_entries";
 
 /// Name and help text of every metric.
 pub const HELP: &[(&str, &str)] = &[
@@ -293,6 +297,11 @@ pub const HELP: &[(&str, &str)] = &[
     (CACHE_STORES, "Answers for the response cache: stored, failed, dropped, too_large."),
     (CACHE_ENTRIES, "Answers in the local response cache."),
     (CACHE_BYTES, "Bytes of the answers in the local response cache."),
+    (
+        SEMANTIC_LOOKUPS,
+        "Questions for the semantic cache: hit, miss, not_embedded, resting, unreachable, unlearnt.",
+    ),
+    (SEMANTIC_ENTRIES, "Known questions that this process compares by itself."),
 ];
 
 /// Buckets of calls inside the machine room, seconds.

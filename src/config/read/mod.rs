@@ -9,3 +9,4 @@ pub mod litellm;
 pub mod policies;
 pub mod redis;
 pub mod router;
+pub mod semantic;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::index::MOST_IN_BUCKET;
 use super::{Bucket, Found, Index, Known, MOST, Vector, question};
@@ -88,26 +88,27 @@ proptest! {
         }
     }
 
-    /// Change anything but the words, and the question is another one.
+    /// Change anything in the messages but the last words, and the question is another one.
     #[test]
-    fn everything_but_the_words_counts(name in "[a-z_]{1,12}", value in 0u32..5, words in "[a-z ]{1,40}") {
-        let ask = |extra: Option<(&str, u32)>, words: &str| {
-            let mut body = Map::new();
-            body.insert("model".into(), json!("m"));
-            body.insert("messages".into(), json!([
-                {"role": "system", "content": "s"},
-                {"role": "user", "content": words},
-            ]));
-            if let Some((name, value)) = extra {
-                body.insert(name.into(), value.into());
-            }
-            let text = Value::Object(body).to_string();
+    fn everything_but_the_words_counts(
+        at in 0usize..3,
+        name in "(role|content|name|refusal|x)",
+        value in "[a-z]{1,8}",
+        words in "[a-z ]{1,40}",
+    ) {
+        let ask = |messages: &[Value]| {
+            let text = json!({"model": "m", "messages": messages}).to_string();
             question(Endpoint::Chat, &Surface::parse(Bytes::from(text), 64).unwrap())
         };
-        prop_assume!(name != "model" && name != "messages" && !words.trim().is_empty());
-        let plain = ask(None, &words).unwrap();
-        prop_assert_eq!(&plain.rest, &ask(None, "other words").unwrap().rest);
-        if let Some(changed) = ask(Some((&name, value)), &words) {
+        prop_assume!(!words.trim().is_empty() && (at, &*name) != (2, "content"));
+        let said = |role: &str, content: &str| json!({"role": role, "content": content});
+        let mut messages = [said("system", "s"), said("assistant", "a"), said("user", &words)];
+        let plain = ask(&messages).unwrap();
+        let other = ask(&[messages[0].clone(), messages[1].clone(), said("user", "other words")]).unwrap();
+        prop_assert_eq!(&plain.rest, &other.rest);
+        prop_assume!(messages[at].get(&name) != Some(&json!(value)));
+        messages[at][&name] = json!(value);
+        if let Some(changed) = ask(&messages) {
             prop_assert_ne!(changed.rest, plain.rest);
         }
     }

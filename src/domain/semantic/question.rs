@@ -1,12 +1,11 @@
 //! A request taken apart: what it asks, in words that may differ, and everything else, which may not.
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use super::words;
 use crate::wire::endpoint::Endpoint;
 use crate::wire::json;
-use crate::wire::surface::{Edits, Surface};
+use crate::wire::surface::Surface;
 
 /// The longest text that is compared, characters. In a long text what matters can hide from an embedding: one
 /// sentence of many hardly moves the vector, and models cut off what is too long for them.
@@ -38,8 +37,10 @@ const NEVER_IN_MESSAGES: [&str; 6] =
 pub struct Question {
     /// What is asked: the text of the last message, or of the prompt.
     pub text: String,
-    /// The same request with nothing of that text but the words with digits.
-    pub rest: Bytes,
+    /// The member that it stands in.
+    pub member: &'static str,
+    /// That member with nothing of the text but the words with digits, as JSON.
+    pub rest: String,
 }
 
 /// Takes a request apart; `None` for one that must be answered exactly: it calls tools, wants an answer of a certain
@@ -48,24 +49,22 @@ pub fn question(endpoint: Endpoint, request: &Surface) -> Option<Question> {
     if NEVER.iter().any(|name| request.is_set(name)) || !wants_words(request) {
         return None;
     }
-    let (field, text, raw) = match endpoint {
+    let (member, text, rest) = match endpoint {
         Endpoint::Chat => {
-            let (text, messages) = of_messages(request.get("messages")?)?;
-            ("messages", text, messages)
+            let (text, rest) = of_messages(request.get("messages")?)?;
+            ("messages", text, rest)
         }
         Endpoint::Completions if !request.is_set("suffix") => {
             let text = request.str("prompt")?.into_owned();
-            let raw = json::quoted(&words::with_digits(&text));
-            ("prompt", text, raw)
+            let rest = json::quoted(&words::with_digits(&text));
+            ("prompt", text, rest)
         }
         _ => return None,
     };
     if text.trim().is_empty() || text.chars().count() > LONGEST {
         return None;
     }
-    let mut edits = Edits::new();
-    edits.set(field, raw);
-    Some(Question { text, rest: request.rewrite(&edits) })
+    Some(Question { text, member, rest })
 }
 
 /// Whether plain text is asked for.
@@ -128,6 +127,7 @@ fn is_text(message: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use serde_json::json;
 
     use super::*;
@@ -149,7 +149,7 @@ mod tests {
         let history = [said("system", "Be brief."), said("user", "Hi"), said("assistant", "Hello")];
         let with = |last: Value| {
             let messages: Vec<Value> = history.iter().cloned().chain([last]).collect();
-            chat(json!({"model": "m", "temperature": 0.5, "messages": messages})).unwrap()
+            chat(json!({"model": "m", "messages": messages})).unwrap()
         };
         let one = with(said("user", "Where do I find my invoice?"));
         let other = with(said("user", "How can I see my invoice?"));
@@ -167,7 +167,7 @@ mod tests {
     fn a_prompt_is_a_question_and_a_list_of_prompts_is_none() {
         let found = ask(Endpoint::Completions, &json!({"model": "m", "prompt": "Say 5 words"})).unwrap();
         assert_eq!(found.text, "Say 5 words");
-        assert_eq!(found.rest, r#"{"model":"m","prompt":"5"}"#);
+        assert_eq!((found.member, &*found.rest), ("prompt", "\"5\""));
         for prompt in [json!(["a", "b"]), json!([1, 2])] {
             assert_eq!(ask(Endpoint::Completions, &json!({"prompt": prompt})), None);
         }
