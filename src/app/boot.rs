@@ -19,6 +19,7 @@ use super::{
 use crate::actors::bulletin::Bulletin;
 use crate::actors::keeper::Kept;
 use crate::actors::response_cache::ResponseCache;
+use crate::actors::semantic_cache::SemanticCache;
 use crate::actors::topology::{self, Ground, Topology};
 use crate::base::ids;
 use crate::base::secret::Secret;
@@ -145,6 +146,8 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let cache = config.cache.as_ref().map(|cache| ResponseCache::new(cache, redis.as_ref(), &metrics));
     let served = Served { cache: cache.clone(), ..models::follow(&config, stored, &ground, &current) };
     let manage = remember::open(&config, store, master, carrier, served);
+    let beside = |cache| SemanticCache::beside(cache, config.semantic.as_ref(), &metrics);
+    let semantic = cache.as_ref().map(beside);
     let shared = Shared {
         current: Arc::clone(&current),
         identities: Identities::new(master.key.clone())
@@ -153,6 +156,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
         governance,
         redis,
         cache,
+        semantic,
         metrics: metrics.clone(),
         in_flight: InFlight::default(),
         draining: Draining::default(),

@@ -108,7 +108,12 @@ fn litellm(old: &Config, new: &Config) -> Compared {
 fn cache(old: &Config, new: &Config) -> Compared {
     let place = |config: &Config| config.cache.as_ref().map(|cache| (cache.place, cache.local));
     let moved = old.cache.is_none() || place(old) != place(new);
-    vec![("litellm_settings.cache, type and sizes of cache_params", new.cache.is_some() && moved)]
+    let index = |config: &Config| config.semantic.as_ref().and_then(|semantic| semantic.index.clone());
+    let renamed = new.semantic.is_some() && index(old) != index(new);
+    vec![
+        ("litellm_settings.cache, type and sizes of cache_params", new.cache.is_some() && moved),
+        ("redis_semantic_cache_index_name of cache_params", renamed),
+    ]
 }
 
 #[cfg(test)]

@@ -116,7 +116,9 @@ impl Books {
         let wanted = self.keeps_master || taken.caller.identity().grant.is_some();
         let spool = self.spool.as_ref().filter(|_| wanted);
         let kept = spool.is_none_or(|spool| spool.borrow_mut().keep(finished, &taken, &bill));
-        let tokens = self.tokens(&finished.usage.unwrap_or_default());
+        // What the response cache tells again was counted when it was made.
+        let used = finished.usage.filter(|_| finished.cache_hit() != Some(true));
+        let tokens = self.tokens(&used.unwrap_or_default());
         if let Some(ticket) = taken.ticket.take() {
             ticket.finish(clock::now(), tokens);
         }

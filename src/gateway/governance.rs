@@ -3,6 +3,7 @@
 mod common;
 mod hit;
 mod loading;
+mod own;
 mod standing;
 
 pub use standing::Held;

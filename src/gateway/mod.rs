@@ -48,6 +48,7 @@ mod rate_gauges;
 pub mod record;
 mod request_log;
 pub mod reserve;
+pub mod semantic;
 pub mod settle;
 pub mod silence;
 pub mod size;

@@ -15,6 +15,7 @@ use super::admit::Raw;
 use super::answer::{Answer, AnswerBody, AnswerStream, Held};
 use super::attempts::{self, Served, Tally};
 use super::cache;
+use super::call::Call;
 use super::caller::{self, Caller, Identities};
 use super::cost_headers;
 use super::decisions::Decisions;
@@ -28,12 +29,13 @@ use super::prepare::Routes;
 use super::record::{Record, Settle};
 use super::reserve::{Draining, InFlight, Reserved, Ticket};
 use super::translate::ContentType;
-use super::{address, admission, budget_gauges, patience, rate_gauges};
+use super::{address, admission, budget_gauges, patience, rate_gauges, semantic};
 use crate::actors::deployment::Inspect;
 use crate::actors::keeper::Kept;
 use crate::actors::outbox::Outbox;
 use crate::actors::response_cache::ResponseCache;
 use crate::actors::router::Router;
+use crate::actors::semantic_cache::SemanticCache;
 use crate::actors::topology::{Current, Table};
 use crate::base::clock;
 use crate::base::error::Error;
@@ -56,6 +58,8 @@ pub struct Shared {
     pub redis: Option<Link>,
     /// The response cache, where the configuration has one.
     pub cache: Option<ResponseCache>,
+    /// Which questions it knows the answers to, by what they mean.
+    pub semantic: Option<SemanticCache>,
     /// The registry.
     pub metrics: Metrics,
     /// Requests under way in the process.
@@ -148,6 +152,9 @@ impl Gateway {
         if let Some(cache) = &self.shared.cache {
             cache.show();
         }
+        if let Some(semantic) = &self.shared.semantic {
+            semantic.show();
+        }
         let mut text = self.shared.metrics.render();
         process::render(&mut text);
         if let Some(directory) = self.shared.identities.directory() {
@@ -226,6 +233,21 @@ impl Gateway {
         Opened { record, ticket }
     }
 
+    /// The gateway makes a call by itself for somebody: it is told of like a request.
+    pub(super) fn open_own(&self, call: &Call, caller: &Caller, id: RowId) -> Held {
+        let ticket = self.shared.in_flight.take();
+        let settle = Rc::clone(&self.settle);
+        settle.arrived();
+        let mut record = Record::open(settle, call.endpoint, Rc::clone(&call.call_id), call.received);
+        record.note(|facts| {
+            facts.own_id = Some(id);
+            facts.hashed_key = Some(Arc::clone(caller.hashed_key()));
+            facts.requested_model = Some(Arc::clone(&call.resolved.group));
+            facts.group = Some(Arc::clone(&call.resolved.group));
+        });
+        Held { record, ticket }
+    }
+
     /// Who is calling?
     ///
     /// # Errors
@@ -298,6 +320,11 @@ impl Gateway {
                 return Err(failure.explained(audience.asked(Some(inbound.headers))));
             }
         };
+        if table.config.semantic.is_some()
+            && let Some(answer) = Box::pin(semantic::answer(self, &reserved, &mut record)).await
+        {
+            return Ok(answer);
+        }
         let held = Held { record, ticket };
         match patience::keepalive(reserved.call()) {
             Some(interval) => Box::pin(self.with_keepalive(reserved, held, interval)).await,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::call::Call;
 use super::caller::Caller;
-use super::governance::Governance;
+use super::governance::{Governance, Taken};
 use super::record::Record;
 use crate::base::clock;
 use crate::base::error::Error;
@@ -56,7 +56,7 @@ impl Drop for Ticket {
 }
 
 /// A request that has taken what it needs; nothing is sent to a provider without one. Only
-/// [`reserve`] makes it.
+/// [`reserve`] and [`own`] make it.
 pub struct Reserved {
     call: Rc<Call>,
     standings: Vec<Standing>,
@@ -91,4 +91,10 @@ pub async fn reserve(
         facts.taken = Some(taken);
     });
     Ok(Reserved { call, standings })
+}
+
+/// A call that the gateway makes by itself for a request that has been counted already; `taken` pays for it.
+pub fn own(call: Call, taken: Box<Taken>, record: &mut Record) -> Reserved {
+    record.note(|facts| facts.taken = Some(taken));
+    Reserved { call: Rc::new(call), standings: Vec::new() }
 }

@@ -153,6 +153,7 @@ impl Rig {
         let shared = Shared {
             redis: None,
             cache: None,
+            semantic: None,
             current: Arc::new(ArcSwap::from_pointee(table)),
             identities: Identities::new(Secret::from(KEY)),
             governance: Governance::new(

@@ -11,9 +11,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use super::response_cache::ResponseCache;
 use crate::base::clock::unix_ms;
+use crate::config::model::SemanticSettings;
 use crate::domain::semantic::{Bucket, Found, Index, Known, Pause, Vector};
-use crate::redis_link::Link;
 use crate::telemetry::Metrics;
 use meters::Meters;
 pub use meters::Outcome;
@@ -35,14 +36,15 @@ struct Inner {
 
 enum Place {
     Local(RwLock<Index>),
-    Remote(Remote),
+    Remote(Box<Remote>),
 }
 
 impl SemanticCache {
-    /// Nothing is known, or what stands in Redis already. `index` is what a search index shall be called there.
-    pub fn new(link: Option<&Link>, index: Option<&str>, metrics: &Metrics) -> Self {
-        let place = match link {
-            Some(link) => Place::Remote(Remote::new(link, index)),
+    /// Beside the answers: nothing is known, or what stands in Redis already.
+    pub fn beside(answers: &ResponseCache, settings: Option<&SemanticSettings>, metrics: &Metrics) -> Self {
+        let index = settings.and_then(|settings| settings.index.as_deref());
+        let place = match answers.link() {
+            Some(link) => Place::Remote(Box::new(Remote::new(link, index))),
             None => Place::Local(RwLock::default()),
         };
         let (embedding, writes) = (Mutex::default(), AtomicUsize::new(0));
@@ -129,7 +131,7 @@ impl SemanticCache {
             Place::Local(index) => index,
             Place::Remote(remote) => remote.index(),
         };
-        self.0.meters.show(index.read().unwrap_or_else(PoisonError::into_inner).len());
+        self.0.meters.show(index.read().unwrap_or_else(PoisonError::into_inner).count());
     }
 }
 

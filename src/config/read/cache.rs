@@ -129,8 +129,9 @@ fn place(both: &Both<'_>, redis: Option<&RedisSettings>) -> CachePlace {
 
 /// Whether this type keeps answers in Redis.
 fn kind(field: &Field<'_>) -> bool {
-    const KINDS: [(&str, Option<bool>); 9] = [
+    const KINDS: [(&str, Option<bool>); 10] = [
         ("local", Some(false)),
+        ("local-semantic", Some(false)),
         ("redis", Some(true)),
         ("redis-semantic", Some(true)),
         ("valkey-semantic", Some(true)),

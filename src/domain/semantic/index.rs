@@ -44,13 +44,8 @@ pub struct Found {
 
 impl Index {
     /// How many questions there are, those included whose time is over and that nobody has met since.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.count
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
     }
 
     /// Adds a question; one with the same answer's key makes place for it.

@@ -8,6 +8,7 @@ use actix_http::header::{CONTENT_TYPE, HeaderValue};
 use super::{Consulted, Question, tell};
 use crate::base::error::Error;
 use crate::domain::cache::Stored;
+use crate::domain::limits::Standing;
 use crate::gateway::answer::{Answer, AnswerBody};
 use crate::gateway::attempts::Tally;
 use crate::gateway::caller::Caller;
@@ -27,8 +28,21 @@ pub async fn answer(
     caller: Caller,
     record: &mut Record,
 ) -> Result<Answer, Error> {
+    let taken = gateway.governance().take_hit(&question.call, caller).await?;
+    let standings: Vec<Standing> = taken.standings().collect();
+    record.note(|facts| facts.taken = Some(taken));
+    Ok(give(gateway, question, stored, &standings, record))
+}
+
+/// Gives what is stored, to a request that has taken what it takes.
+pub fn give(
+    gateway: &Gateway,
+    question: &Rc<Question>,
+    stored: &Arc<Stored>,
+    standings: &[Standing],
+    record: &mut Record,
+) -> Answer {
     let call = &question.call;
-    let taken = gateway.governance().take_hit(call, caller).await?;
     let mut head = head(200);
     let members = &call.resolved.members;
     let served = members.iter().find(|member| *member.deployment.id == *stored.deployment);
@@ -40,10 +54,9 @@ pub async fn answer(
     if let Ok(kind) = HeaderValue::from_str(&stored.content_type) {
         headers::put(head.headers_mut(), &CONTENT_TYPE, kind);
     }
-    tell(question, true, head.headers_mut());
-    limit_headers::tell(&taken.standings().collect::<Vec<_>>(), head.headers_mut());
+    tell(question, &question.key, true, head.headers_mut());
+    limit_headers::tell(standings, head.headers_mut());
     record.note(|facts| {
-        facts.taken = Some(taken);
         facts.usage = stored.usage;
         facts.deployment = served;
         facts.cache = Some(Box::new(Consulted::new(Rc::clone(question), true)));
@@ -54,5 +67,5 @@ pub async fn answer(
     }
     let settled = record.finish_now(200, None);
     cost_headers::settled(&settled, head.headers_mut());
-    Ok(Answer { head, body: AnswerBody::Whole(stored.body.clone()) })
+    Answer { head, body: AnswerBody::Whole(stored.body.clone()) }
 }

@@ -33,11 +33,11 @@ use super::translate::Whole;
 use crate::actors::response_cache::{Outcome, ResponseCache};
 use crate::base::clock::unix_ms;
 use crate::base::error::Error;
-use crate::domain::cache::{Stored, replay};
+use crate::domain::cache::{CacheKey, Stored, replay};
 pub use inputs::Inputs;
 use keep::keep_whole;
 pub use keep::{Recording, keep};
-pub use question::Question;
+pub use question::{Question, own_tenant};
 use together::Together;
 
 static KEY: HeaderName = HeaderName::from_static("x-litellm-cache-key");
@@ -175,7 +175,7 @@ pub fn answered(gateway: &Gateway, record: &Record, status: u16, whole: &Whole, 
     if !question.by_input {
         keep_whole(gateway, record, status, (&whole.body, whole.usage), headers);
     }
-    tell(&question, false, headers);
+    tell(&question, &question.key, false, headers);
 }
 
 /// A provider has begun to answer with a stream: it is recorded where it is to be kept, and its key told.
@@ -187,16 +187,17 @@ pub fn begun(gateway: &Gateway, record: &mut Record, headers: &mut HeaderMap) {
             consulted.stream = recording;
         }
     });
-    tell(&question, false, headers);
+    tell(&question, &question.key, false, headers);
 }
 
-fn asked(record: &Record) -> Option<Rc<Question>> {
+/// What the request has asked of the cache.
+pub fn asked(record: &Record) -> Option<Rc<Question>> {
     record.facts()?.cache.as_ref().map(|cache| Rc::clone(&cache.question))
 }
 
-/// Tells the key, and whether the cache answered.
-pub fn tell(question: &Question, hit: bool, headers: &mut HeaderMap) {
-    if let Ok(key) = HeaderValue::from_str(&question.shown()) {
+/// Tells the key of the answer, and whether the cache gave it.
+pub fn tell(question: &Question, answer: &CacheKey, hit: bool, headers: &mut HeaderMap) {
+    if let Ok(key) = HeaderValue::from_str(&question.shown_as(answer)) {
         put(headers, &KEY, key);
     }
     put(headers, &HIT, HeaderValue::from_static(if hit { "True" } else { "False" }));

@@ -1,6 +1,6 @@
 //! What a request asks, as the cache sees it: of which model, for whom, with which words.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use crate::domain::keys::JsonMap;
 use crate::domain::providers::params;
 use crate::gateway::call::{Body, Call};
 use crate::gateway::caller::Caller;
+use crate::gateway::semantic::Meaning;
 use crate::wire::endpoint::Endpoint;
 use crate::wire::json::Elements;
 use crate::wire::multipart::Multipart;
@@ -57,14 +58,21 @@ pub struct Question {
     pub most_bytes: usize,
     /// When to keep an answer, as the look-up told.
     pub epoch: Cell<Option<u64>>,
+    /// What it means, where that has been found out.
+    pub meaning: RefCell<Option<Meaning>>,
 }
 
 impl Question {
     /// The key as clients see it.
     pub fn shown(&self) -> String {
+        self.shown_as(&self.key)
+    }
+
+    /// The key of another question's answer as clients see it.
+    pub fn shown_as(&self, answer: &CacheKey) -> String {
         match &self.namespace {
-            Some(namespace) => format!("{namespace}:{}", self.key.hex()),
-            None => self.key.hex(),
+            Some(namespace) => format!("{namespace}:{}", answer.hex()),
+            None => answer.hex(),
         }
     }
 
@@ -78,6 +86,10 @@ impl Question {
         if stored.body.len() > self.most_bytes {
             cache.count(Outcome::TooLarge);
             return;
+        }
+        if let Some(meaning) = self.meaning.take() {
+            let ttl = i64::try_from(self.ttl.as_millis()).unwrap_or(i64::MAX);
+            meaning.learn(&key, stored.at_ms.saturating_add(ttl));
         }
         cache.keep(key, epoch, stored, self.ttl);
     }
@@ -123,6 +135,7 @@ pub(super) fn of(
         max_age: controls.max_age,
         most_bytes: settings.max_entry_bytes,
         epoch: Cell::new(None),
+        meaning: RefCell::new(None),
     })))
 }
 
@@ -198,6 +211,11 @@ fn turns(call: &Call) -> usize {
         _ => return 0,
     };
     call.body.json().and_then(|body| body.get(field)).map_or(0, |raw| Elements::of(raw).count())
+}
+
+/// The caller as far as it shares answers with nobody.
+pub fn own_tenant(caller: &Caller) -> String {
+    tenant(CacheScope::Key, caller)
 }
 
 /// Who shares answers with the caller. Rotated keys keep theirs.

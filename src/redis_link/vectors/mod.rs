@@ -22,7 +22,7 @@ use crate::domain::semantic::Known;
 /// its time is no reason to give up a Redis that counts everybody's limits.
 const HASTE: Duration = PATIENCE.saturating_sub(Duration::from_millis(5));
 /// How long writing may take; no request waits for it.
-const UNHURRIED: Duration = Duration::from_secs(1);
+const UNHURRIED: Duration = Duration::from_millis(900);
 
 /// How much longer a question is known, milliseconds; nothing when its answer is too old already.
 fn time_left(known: &Known) -> Option<i64> {

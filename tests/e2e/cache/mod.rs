@@ -5,6 +5,7 @@ mod governed;
 mod inputs;
 mod operators;
 mod places;
+mod semantic;
 mod streams;
 mod together;
 

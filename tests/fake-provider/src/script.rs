@@ -113,6 +113,8 @@ pub struct Script {
     pub no_usage: bool,
     /// Add fields that no documentation knows to every object.
     pub extra: bool,
+    /// Embeddings with a dimension for each word: texts are as alike as the words that they share.
+    pub words: bool,
     /// Headers to add to each reply (control endpoint only).
     pub headers: BTreeMap<String, String>,
 

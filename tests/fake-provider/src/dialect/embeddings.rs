@@ -16,7 +16,10 @@ pub fn answer(call: &Call<'_>) -> Reply {
         .iter()
         .enumerate()
         .map(|(index, input)| {
-            let vector = vector(&input.to_string(), dimensions);
+            let vector = match call.script.words {
+                true => words(input.as_str().unwrap_or_default()),
+                false => vector(&input.to_string(), dimensions),
+            };
             let embedding = if base64 {
                 let bytes: Vec<u8> = vector.iter().flat_map(|f| f.to_le_bytes()).collect();
                 json!(STANDARD.encode(bytes))
@@ -48,6 +51,23 @@ fn inputs(input: &Value) -> Vec<Value> {
     }
 }
 
+/// How often each word stands in a text, one dimension for each: two texts of four words that share three have a cosine
+/// of 0.75.
+fn words(text: &str) -> Vec<f32> {
+    let mut counts = vec![0.0; 2048];
+    for word in text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+        let hash = word
+            .to_lowercase()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+        let place = usize::try_from((hash >> 32) % 2048).unwrap_or_default();
+        if let Some(count) = counts.get_mut(place) {
+            *count += 1.0;
+        }
+    }
+    counts
+}
+
 /// A unit vector that depends on the text and on nothing else. Each number is exact in 32 bits, so that floats and
 /// base64 tell the same.
 fn vector(text: &str, dimensions: u64) -> Vec<f32> {
@@ -61,4 +81,20 @@ fn vector(text: &str, dimensions: u64) -> Vec<f32> {
         .collect();
     let length = raw.iter().map(|f| f * f).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
     raw.iter().map(|f| f / length).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_as_alike_as_the_words_they_share() {
+        let alike = |one: &str, other: &str| {
+            let (one, other) = (words(one), words(other));
+            let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+            product(&one, &other) / (product(&one, &one) * product(&other, &other)).sqrt()
+        };
+        assert!((alike("where is my invoice", "Where is THE invoice?") - 0.75).abs() < 1e-6);
+        assert!(alike("where is my invoice", "tell a joke").abs() < 1e-6);
+    }
 }
