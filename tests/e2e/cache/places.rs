@@ -67,10 +67,9 @@ async fn a_frozen_redis_costs_a_miss_and_no_wait() {
         assert_eq!((reply.status(), reply.header("x-litellm-cache-hit")), (200, Some("False")));
     }
     eprintln!("redis frozen: 50 requests with a cache, the slowest took {slowest:?}");
-    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    assert!(slowest < Duration::from_secs(10), "fifty waits would be longer: {slowest:?}");
     assert!(gateway.metric("stagedoor_cache_lookups_total", &["error"]).await >= Some(50.0));
     redis.signal("CONT");
-    gateway.logged("Redis can be used again").await;
     kept(&gateway, &hello("a")).await;
 }
 
