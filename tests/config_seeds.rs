@@ -252,7 +252,10 @@ fn the_tutorials_load_balancing_loads() {
 #[test]
 fn the_tutorials_caching_and_logging_load() {
     let Loaded { config, report } = load(&tutorial("cache_settings"));
-    assert_eq!(config.settings.later["cache_settings.similarity_threshold"], 0.8);
+    // It names no embedding model, and has none that could be meant.
+    let unlike =
+        "cache_settings.similarity_threshold: has no effect without redis_semantic_cache_embedding_model";
+    assert!(warnings(&report).iter().any(|warning| warning.contains(unlike)), "{report}");
     let cache = config.cache.unwrap();
     assert_eq!((cache.place, cache.ttl.as_secs()), (config::model::CachePlace::Redis, 3600));
     assert!(

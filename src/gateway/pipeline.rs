@@ -302,23 +302,24 @@ impl Gateway {
             call_id: Rc::clone(&call_id),
             audience,
         };
+        let headers = inbound.headers;
+        let refused = |record, error| {
+            refuse(record, error, &call_id, call_id_in_body).explained(audience.asked(Some(headers)))
+        };
         let mut admitted = match admission::admit(raw, &table, caller, &mut record) {
             Ok(admitted) => admitted,
-            Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
+            Err(error) => return Err(refused(record, error)),
         };
         if self.shared.cache.is_some() {
-            match Box::pin(cache::consult(self, &mut admitted, inbound.headers, &mut record)).await {
+            match Box::pin(cache::consult(self, &mut admitted, headers, &mut record)).await {
                 Ok(None) => {}
                 Ok(Some(answer)) => return Ok(answer),
-                Err(error) => return Err(refuse(record, error, &call_id, call_id_in_body)),
+                Err(error) => return Err(refused(record, error)),
             }
         }
         let reserved = match admitted.reserve(&self.shared.governance, &table, &mut record).await {
             Ok(reserved) => Rc::new(reserved),
-            Err(error) => {
-                let failure = refuse(record, error, &call_id, call_id_in_body);
-                return Err(failure.explained(audience.asked(Some(inbound.headers))));
-            }
+            Err(error) => return Err(refused(record, error)),
         };
         if table.config.semantic.is_some()
             && let Some(answer) = Box::pin(semantic::answer(self, &reserved, &mut record)).await

@@ -2,7 +2,7 @@
 //! and the faults of a bad night. What was promised is counted, and the counts are printed as a table at the end:
 //! `cargo test --test cluster`, or with a part of a scenario's name behind it.
 //!
-//! Scenarios run one after the other, because they measure time. `CLUSTER_SECONDS` (default 20) is how long each of
+//! Scenarios run one after the other, because they measure time. `CLUSTER_SECONDS` (default 12) is how long each of
 //! those that live on load keeps it up.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::print_stdout, reason = "the report is what it is for")]
@@ -66,7 +66,7 @@ const SCENARIOS: &[(&str, Scenario)] = scenarios![
 /// How long load lasts.
 fn load_time() -> Duration {
     let asked = std::env::var("CLUSTER_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(asked.unwrap_or(20))
+    Duration::from_secs(asked.unwrap_or(12))
 }
 
 /// Runs one; says whether it held what was promised.

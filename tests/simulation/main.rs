@@ -10,7 +10,7 @@ mod world;
 
 use world::{Faults, World};
 
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 300;
 
 fn seeds() -> std::ops::Range<u64> {
     let said = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
