@@ -96,6 +96,11 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
     check_names(end_user.as_deref(), &options.tags)?;
     let user = named_user::user(identity, raw.headers);
     check_names(user.as_deref(), &[])?;
+    let session = named_user::session(special);
+    if session.as_ref().is_some_and(|session| session.len() > LONGEST_NAME) {
+        let message = format!("A session id must not be longer than {LONGEST_NAME} bytes.");
+        return Err(Error::invalid("session_id", message));
+    }
     Ok(Rc::new(Call {
         endpoint: raw.endpoint,
         stream: stream && streams(raw.endpoint),
@@ -107,7 +112,7 @@ pub fn admit(raw: Raw<'_>, table: &Arc<Table>) -> Result<Rc<Call>, Error> {
         size: Size::of(raw.endpoint, &body),
         end_user,
         user,
-        session: named_user::session(special),
+        session,
         forward: special.map_or_else(Vec::new, |headers| forwarded(headers, &table.config.general)),
         own_connection,
         api_version: raw.api_version.map(str::to_string),

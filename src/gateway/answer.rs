@@ -178,6 +178,7 @@ impl Drop for AnswerStream {
         held.record.note(|facts| {
             facts.usage = live.usage();
             facts.output_bytes = live.output_bytes();
+            facts.upstream += live.flowed();
         });
     }
 }

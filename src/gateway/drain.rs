@@ -3,6 +3,7 @@
 
 use std::future::poll_fn;
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -50,8 +51,10 @@ impl Drop for Unread {
             Ok(Served::Live { live, .. }) if tokio::runtime::Handle::try_current().is_ok() => {
                 actix_rt::spawn(to_the_end(live, held));
             }
-            Ok(Served::Live { live, .. }) => gone(held, live.usage(), live.output_bytes()),
-            Ok(Served::Whole { whole, .. }) => gone(held, whole.usage, whole.uncounted_bytes()),
+            Ok(Served::Live { live, .. }) => gone(held, live.usage(), live.output_bytes(), live.flowed()),
+            Ok(Served::Whole { whole, .. }) => {
+                gone(held, whole.usage, whole.uncounted_bytes(), Duration::ZERO);
+            }
             Err(error) => {
                 held.record.finish(error.status(), Some(error));
             }
@@ -70,13 +73,14 @@ pub async fn to_the_end(mut live: Box<Live>, held: Held) {
     };
     // What the provider has counted to the end needs no estimate.
     let counted = complete && live.usage().is_some();
-    gone(held, live.usage(), if counted { 0 } else { live.output_bytes() });
+    gone(held, live.usage(), if counted { 0 } else { live.output_bytes() }, live.flowed());
 }
 
-fn gone(mut held: Held, usage: Option<Usage>, output_bytes: u64) {
+fn gone(mut held: Held, usage: Option<Usage>, output_bytes: u64, flowed: Duration) {
     held.record.note(|facts| {
         facts.usage = usage;
         facts.output_bytes = output_bytes;
+        facts.upstream += flowed;
     });
     let error =
         Error::new(Kind::ClientGone, "The client closed the connection; the answer was read to its end.");

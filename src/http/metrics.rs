@@ -6,16 +6,23 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::{inbound, reply};
+use crate::base::error::{Error, Kind};
 use crate::gateway::pipeline::Gateway;
 use crate::telemetry::names;
 use crate::telemetry::series::DeploymentSeries;
 
-/// All metrics as text; with `require_auth_for_metrics_endpoint` only for a valid key.
+/// All metrics as text; with `require_auth_for_metrics_endpoint` only for admins: they show every key and team.
 pub async fn metrics(request: HttpRequest, gateway: Data<Rc<Gateway>>) -> HttpResponse {
-    if gateway.table().config.settings.metrics_need_key
-        && let Err(error) = gateway.check_key(request.headers(), inbound::peer(request.head())).await
-    {
-        return reply::error_reply(&error, None);
+    if gateway.table().config.settings.metrics_need_key {
+        match gateway.check_key(request.headers(), inbound::peer(request.head())).await {
+            Ok(caller) if caller.is_admin() => {}
+            Ok(_) => {
+                let message = "Only proxy admins may call /metrics.";
+                let error = Error::new(Kind::Forbidden, message).with_type("auth_error");
+                return reply::error_reply(&error, None);
+            }
+            Err(error) => return reply::error_reply(&error, None),
+        }
     }
     let mut waiting = 0;
     for member in gateway.table().members() {

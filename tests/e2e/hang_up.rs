@@ -187,3 +187,26 @@ async fn a_client_that_stops_reading_slows_the_provider_down() {
     drop(stream);
     gateway.idle().await;
 }
+
+#[tokio::test]
+async fn the_time_of_a_stream_that_somebody_leaves_is_not_the_gateways() {
+    for on_disconnect in ["cancel", "drain"] {
+        let provider = FakeProvider::start().await;
+        let key = "sk-fake.chunks=200.chunk_delay=5";
+        let drains = json!({"litellm_params": {"on_disconnect": on_disconnect}});
+        let model = if on_disconnect == "drain" {
+            with(openai("gpt", &provider, key), drains)
+        } else {
+            openai("gpt", &provider, key)
+        };
+        let gateway = Gateway::serve(&config(&[model])).await;
+        let mut stream = gateway.stream(CHAT, &chat("gpt")).await;
+        // Half a second of the provider's.
+        stream.until_content(100).await;
+        drop(stream);
+        provider.wait_until(key, |stats| stats.in_flight == 0).await;
+        gateway.idle().await;
+        let own = gateway.metric("litellm_overhead_latency_metric_sum", &[]).await.unwrap();
+        assert!(own < 0.25, "{on_disconnect}: {own} s are said to be the gateway's");
+    }
+}

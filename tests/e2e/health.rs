@@ -102,6 +102,10 @@ async fn metrics_can_want_the_key() {
     let gateway = Gateway::serve(&with(config(&[openai("gpt", &provider, "sk-fake.id=1")]), settings)).await;
     assert_eq!(gateway.raw("GET", "/metrics", &[], b"").await.status(), 401);
     assert_eq!(gateway.get("/metrics").await.status(), 200);
+    let made = gateway.post("/key/generate", &json!({})).await.json();
+    let of_tenant = format!("Bearer {}", made["key"].as_str().unwrap());
+    let headers = [("authorization", of_tenant.as_str())];
+    assert_eq!(gateway.raw("GET", "/metrics", &headers, b"").await.status(), 403, "they show all tenants");
 }
 
 #[tokio::test]

@@ -48,6 +48,13 @@ pub fn split(body: &Bytes, usage: Option<Usage>, inputs: &[&str]) -> Option<Vec<
     (elements.len() == inputs.len()).then(|| vectors.into_iter().zip(parts).map(one).collect())?
 }
 
+/// Whether an answer is whole and has one vector, as those that are kept have.
+pub fn is_one(answer: &Bytes) -> bool {
+    let Ok(answer) = Surface::skim(answer.clone(), DEPTH) else { return false };
+    let mut vectors = Elements::of(answer.get("data").unwrap_or_default());
+    vectors.next().is_some_and(|vector| vector.starts_with('{')) && vectors.next().is_none()
+}
+
 /// One answer of several, each of which has one vector; the frame is that of the last. `None` when one is none.
 pub fn join(answers: &[Bytes], usage: Option<Usage>) -> Option<Bytes> {
     let mut data = String::from("[");
@@ -115,6 +122,14 @@ mod tests {
         assert_eq!(inputs("[[1],[2,3]]").unwrap(), ["[1]", "[2,3]"]);
         assert_eq!(inputs("[]").unwrap(), ["[]"]);
         assert_eq!(inputs(&format!("[{}\"x\"]", "\"x\",".repeat(MOST))), None);
+    }
+
+    #[test]
+    fn what_is_broken_is_no_answer() {
+        assert!(is_one(&Bytes::from_static(br#"{"data":[{"embedding":[1]}],"model":"m"}"#)));
+        for broken in ["", "{\"data\":[", "{}", "{\"data\":[]}", "{\"data\":[1]}", "{\"data\":[{},{}]}"] {
+            assert!(!is_one(&Bytes::from_static(broken.as_bytes())), "{broken}");
+        }
     }
 
     #[test]

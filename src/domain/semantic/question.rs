@@ -9,7 +9,7 @@ use crate::wire::surface::Surface;
 
 /// The longest text that is compared, characters. In a long text what matters can hide from an embedding: one
 /// sentence of many hardly moves the vector, and models cut off what is too long for them.
-pub const LONGEST: usize = 1_000;
+pub const LONGEST: usize = 250;
 
 /// With any of these an answer is more than words, or is read by a program: there is no "nearly" for it.
 const NEVER: [&str; 13] = [

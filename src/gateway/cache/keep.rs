@@ -12,7 +12,7 @@ use crate::gateway::headers::EVENTS;
 use crate::gateway::pipeline::Gateway;
 use crate::gateway::record::{Finished, Record};
 use crate::wire::endpoint::Endpoint;
-use crate::wire::json::member;
+use crate::wire::json::{Elements, member};
 
 /// A stream that is to be kept, as far as it has come.
 pub struct Recording {
@@ -92,8 +92,7 @@ impl Consulted {
             return;
         }
         // A response that is incomplete ends with another event.
-        let whole = self.question.call.endpoint != Endpoint::Responses
-            || memchr::memmem::find(&recording.bytes, b"response.completed").is_some();
+        let whole = self.question.call.endpoint != Endpoint::Responses || completed(&recording.bytes);
         if !whole {
             return;
         }
@@ -107,6 +106,41 @@ fn good(endpoint: Endpoint, body: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(body) else { return false };
     match endpoint {
         Endpoint::Responses => member(text, "status") == Some("\"completed\""),
+        Endpoint::Chat | Endpoint::Completions => ended(text),
         _ => !text.is_empty(),
+    }
+}
+
+/// Whether there are choices, and each says why it ended: one that does not has been cut off.
+fn ended(text: &str) -> bool {
+    let mut choices = Elements::of(member(text, "choices").unwrap_or_default()).peekable();
+    let reason = |choice: &str| member(choice, "finish_reason").is_some_and(|reason| reason != "null");
+    choices.peek().is_some() && choices.all(reason)
+}
+
+/// Whether the events of the Responses API say that the response is complete. What is said in them may have the same words.
+fn completed(events: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(events) else { return false };
+    let mut data = text.lines().rev().filter_map(|line| line.strip_prefix("data:"));
+    data.any(|data| member(data.trim(), "type") == Some("\"response.completed\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_came_to_its_end_is_kept() {
+        let chat = |body: &str| good(Endpoint::Chat, body.as_bytes());
+        assert!(chat(r#"{"choices":[{"finish_reason":"stop"},{"finish_reason":"length"}]}"#));
+        for cut in
+            ["{}", r#"{"choices":[]}"#, r#"{"choices":[{"finish_reason":null}]}"#, r#"{"choices":[{}]}"#]
+        {
+            assert!(!chat(cut), "{cut}");
+        }
+        let told = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"response.completed\"}\n\n";
+        let end = |kind: &str| format!("{told}event: {kind}\ndata: {{\"type\":\"{kind}\"}}\n\n");
+        assert!(completed(end("response.completed").as_bytes()));
+        assert!(!completed(end("response.incomplete").as_bytes()));
     }
 }

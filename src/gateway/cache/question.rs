@@ -14,6 +14,7 @@ use crate::config::model::{CacheScope, CacheSettings};
 use crate::domain::cache::{CacheKey, Controls, Digest, Stored, canon, controls, vectors};
 use crate::domain::keys::JsonMap;
 use crate::domain::providers::params;
+use crate::domain::routing::groups::Member;
 use crate::gateway::call::{Body, Call};
 use crate::gateway::caller::Caller;
 use crate::gateway::semantic::Meaning;
@@ -23,7 +24,7 @@ use crate::wire::multipart::Multipart;
 use crate::wire::surface::Surface;
 
 /// What is understood differently by another version of this file must have other keys.
-const VERSION: &[u8] = b"1";
+const VERSION: &[u8] = b"2";
 /// The largest body that is looked at, bytes: hashing more would hold up other requests.
 const LARGEST_JSON: usize = 4 * 1024 * 1024;
 /// The same for forms with a file.
@@ -187,14 +188,20 @@ pub(super) fn inputs(call: &Call) -> Option<Vec<&str>> {
 }
 
 /// Whether answers to such requests are kept at all.
+/// Fields that name something that changes at the provider.
+const STATEFUL: [&str; 2] = ["conversation", "container"];
+
 fn cacheable(settings: &CacheSettings, call: &Call) -> bool {
     let small = match &call.body {
         Body::Json(surface) => surface.raw().len() <= LARGEST_JSON,
         Body::Form { form, .. } => form.raw().len() <= LARGEST_FORM,
     };
     let turns = settings.max_messages.is_none_or(|most| turns(call) <= most);
-    // An answer that is to be fetched later is none yet.
-    let now = call.body.json().is_none_or(|body| body.bool("background") != Some(true));
+    // An answer that is to be fetched later is none yet, and one that goes on with what the provider keeps is a turn of its
+    // own each time.
+    let now = call.body.json().is_none_or(|body| {
+        body.bool("background") != Some(true) && !STATEFUL.iter().any(|name| body.get(name).is_some())
+    });
     settings.caches(call.endpoint)
         && (!call.stream || settings.streams)
         && call.own_connection.is_empty()
@@ -239,6 +246,12 @@ fn digest(call: &Call, tenant: &str, namespace: Option<&str>, without: &[&str]) 
     for name in [&*call.requested, &*call.resolved.name, &*call.resolved.group] {
         digest.part("model", name.as_bytes());
     }
+    // Whose answers they are: a group that was given other models is another one.
+    let mut models: Vec<[&str; 3]> = call.resolved.members.iter().map(model).collect();
+    models.sort_unstable();
+    for part in models.into_iter().flatten() {
+        digest.part("deployment", part.as_bytes());
+    }
     digest.part("api version", call.api_version.as_deref().unwrap_or_default().as_bytes());
     for tag in &*call.options.tags {
         digest.part("tag", tag.as_bytes());
@@ -253,6 +266,11 @@ fn digest(call: &Call, tenant: &str, namespace: Option<&str>, without: &[&str]) 
         Body::Form { form, .. } => parts(form, &mut digest),
     }
     digest.finish()
+}
+
+fn model(member: &Member) -> [&str; 3] {
+    let deployment = &*member.deployment;
+    [deployment.provider.name, &member.model, &deployment.connection.api_base]
 }
 
 fn json(surface: &Surface, endpoint: Endpoint, without: &[&str], digest: &mut Digest) {

@@ -34,7 +34,9 @@ impl Lead {
 
 /// Asks together with others that ask the same now.
 pub async fn join(cache: &ResponseCache, question: &Question) -> Together {
-    match cache.fly(&question.key) {
+    // In one epoch only: what was asked before the cache was emptied answers nobody who asks after it.
+    let epoch = question.epoch.get().unwrap_or_default().to_string();
+    match cache.fly(&question.key.with("epoch", &epoch)) {
         Ok(flight) => Together::Leads(Lead(flight)),
         Err(waiting) => {
             match wait(waiting, question).await.filter(|stored| question.accepts(stored, clock::unix_ms())) {

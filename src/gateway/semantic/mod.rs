@@ -27,7 +27,7 @@ use embed::{Embedded, embed};
 static SIMILARITY: HeaderName = HeaderName::from_static("x-litellm-semantic-similarity");
 
 /// What is understood differently by another version of this file must be in other buckets.
-const VERSION: &[u8] = b"1";
+const VERSION: &[u8] = b"2";
 
 /// What a request means, to be remembered with its answer.
 pub struct Meaning {

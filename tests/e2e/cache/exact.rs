@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{NUMBERED, cached, hello, said};
-use crate::harness::{FakeProvider, Gateway, config, openai, with};
+use super::{NUMBERED, cached, cached_config, hello, said};
+use crate::harness::{FakeProvider, Gateway, config, eventually, openai, with};
 
 #[tokio::test]
 async fn the_same_question_is_answered_from_the_cache() {
@@ -136,4 +136,33 @@ async fn errors_and_answers_of_fallbacks_are_not_kept() {
     provider.script("sk-fake.status=500", "text=healed {n}");
     let healed = gateway.chat(&hello("a")).await;
     assert!(said(&healed).starts_with("healed"), "{}", healed.text());
+}
+
+#[tokio::test]
+async fn a_group_that_was_given_another_model_is_asked_again() {
+    let provider = FakeProvider::start().await;
+    let gateway = cached(&provider, json!({"type": "local"})).await;
+    assert_eq!(said(&gateway.chat(&hello("Hi")).await), "answer 1");
+    assert_eq!(said(&gateway.chat(&hello("Hi")).await), "answer 1");
+    let mut changed = cached_config(&provider, json!({"type": "local"}));
+    changed["model_list"][0]["litellm_params"]["model"] = json!("openai/another");
+    std::fs::write(gateway.config_file(), changed.to_string()).unwrap();
+    eventually("the other model is in use", || async {
+        let reply = gateway.chat(&hello("other")).await;
+        let asked = provider.log(NUMBERED).into_iter().any(|entry| entry.body["model"] == "another");
+        (reply.status() == 200 && asked).then_some(())
+    })
+    .await;
+    assert_ne!(said(&gateway.chat(&hello("Hi")).await), "answer 1");
+}
+
+#[tokio::test]
+async fn what_goes_on_a_conversation_of_the_provider_is_a_turn_each_time() {
+    let provider = FakeProvider::start().await;
+    let gateway = cached(&provider, json!({"type": "local", "supported_call_types": ["responses"]})).await;
+    let body = json!({"model": "gpt", "input": "continue", "conversation": "conv_1"});
+    for asked in 1..=2 {
+        assert_eq!(gateway.post("/v1/responses", &body).await.status(), 200);
+        assert_eq!(provider.stats(NUMBERED).requests, asked);
+    }
 }

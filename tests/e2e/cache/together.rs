@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{NUMBERED, cached, hello, said};
 use crate::harness::{FakeProvider, Gateway, KEY, Reply, eventually};
+use crate::manage::done;
 
 /// Asks so often at once, while the provider takes its time.
 async fn at_once(gateway: &Gateway, body: &Value, count: usize) -> Vec<Reply> {
@@ -25,6 +26,22 @@ async fn they_share_one_call_where_that_is_switched_on() {
     let apart = cached(&provider, json!({"type": "local"})).await;
     at_once(&apart, &hello("a"), 5).await;
     assert_eq!(provider.stats(NUMBERED).requests, 6);
+}
+
+#[tokio::test]
+async fn what_was_asked_before_the_cache_was_emptied_answers_nobody_after_it() {
+    let provider = FakeProvider::start().await;
+    provider.script(NUMBERED, "slow=1500.text=before");
+    let gateway = cached(&provider, json!({"type": "local", "share_concurrent_calls": true})).await;
+    let body = hello("a");
+    let after = async {
+        eventually("it is asked", || async { (provider.stats(NUMBERED).requests == 1).then_some(()) }).await;
+        provider.script(NUMBERED, "text=after");
+        done(&gateway, "POST", "/cache/flushall", json!({})).await;
+        gateway.chat(&body).await
+    };
+    let (before, after) = tokio::join!(gateway.chat(&body), after);
+    assert_eq!((said(&before).as_str(), said(&after).as_str()), ("before", "after"));
 }
 
 #[tokio::test]
