@@ -161,7 +161,7 @@ def is_governed(row):
     return row[0].startswith("governed")
 
 
-def start_gateway(binaries, upstream, workers, folder, name="stagedoor"):
+def start_gateway(binaries, upstream, workers, folder, name="stagedoor", settings=None, environment=None):
     port = free_port()
     folder = folder / name
     folder.mkdir(exist_ok=True)
@@ -175,11 +175,21 @@ def start_gateway(binaries, upstream, workers, folder, name="stagedoor"):
         for model, key in dict.fromkeys((row[1], row[2]) for row in ROWS)
     ]
     # JSON is YAML too.
-    config.write_text(json.dumps({"model_list": deployments, "general_settings": general}))
+    config.write_text(json.dumps({"model_list": deployments, "general_settings": general, **(settings or {})}))
     command = [binaries / "stagedoor", "--config", config, "--host", "127.0.0.1", "--port", str(port),
                "--num_workers", str(workers)]
     command = [str(part) for part in command]
-    return Proxy(name, command, port, "/health/liveliness", folder)
+    environment = {**os.environ, **environment} if environment else None
+    return Proxy(name, command, port, "/health/liveliness", folder, environment)
+
+
+def start_governed(binaries, upstream, folder, place, settings=None, environment=None):
+    """A gateway with one worker for governed rows, with sections of the configuration and variables beside the usual."""
+    folder = folder / place.replace(" ", "-")
+    folder.mkdir()
+    proxy = start_gateway(binaries, upstream, 1, folder, "governed", settings, environment)
+    make_key(proxy)
+    return proxy
 
 
 def make_key(proxy):

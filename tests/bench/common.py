@@ -9,7 +9,6 @@ each end of it would be 2.0; requests that arrive together travel together.
 """
 
 import argparse
-import json
 import pathlib
 import queue
 import shutil
@@ -102,24 +101,6 @@ def calls(port):
     return int(fields.get("calls", 0)), int(fields.get("usec", 0))
 
 
-def start_gateway(binaries, upstream, folder, name, redis):
-    folder = folder / name.replace(" ", "-")
-    folder.mkdir()
-    port = bench.free_port()
-    config = {
-        "model_list": [{"model_name": "bench", "litellm_params": {
-            "model": "openai/gpt-4o", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": "sk-fake.bench"}}],
-        "general_settings": {"master_key": bench.MASTER_KEY, "database_url": f"sqlite:///{folder}/ledger.db"},
-    }
-    if redis:
-        config["router_settings"] = {"redis_url": f"redis://127.0.0.1:{redis}"}
-    (folder / "config.yaml").write_text(json.dumps(config))
-    command = [binaries / "stagedoor", "--config", folder / "config.yaml", "--port", str(port), "--num_workers", "1"]
-    proxy = bench.Proxy("governed", [str(part) for part in command], port, "/health/liveliness", folder)
-    bench.make_key(proxy)
-    return proxy
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binaries", type=pathlib.Path, required=True)
@@ -134,18 +115,19 @@ def main():
     delay = Delay(port, options.delay)
     delay.start()
     print(f"a round trip to Redis takes {round_trip(port):.2f} ms, to the one far away {round_trip(delay.port):.2f} ms\n")
-    places = [("no Redis", None), ("Redis at hand", port), (f"Redis {options.delay:g} ms away", delay.port)]
+    at = lambda port: {"router_settings": {"redis_url": f"redis://127.0.0.1:{port}"}}
+    places = [("no Redis", None), ("Redis at hand", at(port)), (f"Redis {options.delay:g} ms away", at(delay.port))]
     print("| row | where | requests/s | p50 µs | p99 µs | CPU µs/request | Redis calls/request | Redis µs/request |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     gateways = []
     try:
-        gateways = [(name, start_gateway(binaries, upstream, folder, name, at)) for name, at in places]
+        gateways = [(name, bench.start_governed(binaries, upstream, folder, name, more)) for name, more in places]
         for title, connections, rate in ROWS:
             found = {}
             for _ in range(options.rounds):
                 for name, proxy in gateways:
                     before = calls(port)
-                    row = (title, "bench", None, False, connections, rate)
+                    row = (title, "plain", None, False, connections, rate)
                     result = bench.measure(binaries, proxy, row, options)
                     after = calls(port)
                     of_redis = [(b - a) / max(result["requests"], 1) for a, b in zip(before, after)]

@@ -9,8 +9,6 @@ a server that is dead in one of three ways: nobody listens, connections are take
 
 import argparse
 import asyncio
-import json
-import os
 import pathlib
 import shutil
 import statistics
@@ -67,25 +65,6 @@ def settings(refused, hanging, failing):
     return {"callbacks": names, "s3_callback_params": s3}, environment
 
 
-def start_gateway(binaries, upstream, folder, name, litellm, environment):
-    folder = folder / name.replace(" ", "-")
-    folder.mkdir()
-    port = bench.free_port()
-    config = {
-        "model_list": [{"model_name": "bench", "litellm_params": {
-            "model": "openai/gpt-4o", "api_base": f"http://127.0.0.1:{upstream}/v1", "api_key": "sk-fake.bench"}}],
-        "general_settings": {"master_key": bench.MASTER_KEY, "database_url": f"sqlite:///{folder}/ledger.db"},
-        "litellm_settings": litellm,
-    }
-    (folder / "config.yaml").write_text(json.dumps(config))
-    command = [binaries / "stagedoor", "--config", folder / "config.yaml", "--port", str(port), "--num_workers", "1"]
-    command = [str(part) for part in command]
-    environment = {**os.environ, **environment}
-    proxy = bench.Proxy("governed", command, port, "/health/liveliness", folder, env=environment)
-    bench.make_key(proxy)
-    return proxy
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binaries", type=pathlib.Path, required=True)
@@ -105,14 +84,15 @@ def main():
     print("|---|---|---:|---:|---:|---:|---:|")
     try:
         for name, on in (("off", False), ("on, all dead", True)):
-            started = start_gateway(binaries, upstream, folder, name, litellm if on else {}, environment if on else {})
+            started = bench.start_governed(
+                binaries, upstream, folder, name, {"litellm_settings": litellm} if on else None, environment if on else None)
             gateways.append((name, started))
         for title, connections, rate in ROWS:
             found = {}
             for turn in range(options.rounds):
                 # Whoever comes second finds a warmer machine: they take turns.
                 for name, proxy in gateways if turn % 2 else gateways[::-1]:
-                    row = (title, "bench", None, False, connections, rate)
+                    row = (title, "plain", None, False, connections, rate)
                     found.setdefault(name, []).append(bench.measure(binaries, proxy, row, options))
             middle = {
                 name: {key: statistics.median(one[key] for one in results) for key in results[0] if key != "last_error"}

@@ -148,3 +148,17 @@ async fn the_loudest_log_has_lines_and_no_prompts() {
     }
     assert_eq!(gateway.metric("stagedoor_log_lines_dropped_total", &[]).await, Some(0.0));
 }
+
+/// What waits for the ledger and for sinks is bounded, so what a client may add to it is, too.
+#[tokio::test]
+async fn a_session_has_a_name_of_bounded_length() {
+    let provider = FakeProvider::start().await;
+    let gateway = Gateway::serve(&config(&[openai("gpt", &provider, "sk-fake")])).await;
+    for (length, status) in [(256, 200), (257, 400)] {
+        let session = "s".repeat(length);
+        let headers = [("x-litellm-session-id", session.as_str())];
+        let reply = gateway.post_with("/v1/chat/completions", &headers, &chat("gpt")).await;
+        assert_eq!(reply.status(), status, "{}", reply.text());
+        assert_eq!(status == 400, reply.text().contains("session id"), "{}", reply.text());
+    }
+}

@@ -26,7 +26,8 @@ impl Room {
     }
 
     /// Whether this process has used, with this request, less than half of its part of every limit and of what is left of
-    /// every budget, and all replicas together had used less than half of every limit when they were last heard of. Then a moment without the others' counters does no harm; nearer to a limit exactness is worth a wait.
+    /// every budget, and all replicas together had used less than half of every limit when they were last heard of. Then a
+    /// moment without the others' counters does no harm; nearer to a limit exactness is worth a wait.
     pub fn is_ample(&self, claim: &Claim, replicas: u64) -> bool {
         if claim.strict {
             return false;
@@ -55,7 +56,7 @@ impl Room {
         &self.heard
     }
 
-    /// What windows have counted that the common counters have lost.
+    /// This process's own limits.
     pub fn limiter(&self) -> &Limiter {
         &self.limiter
     }
