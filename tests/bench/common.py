@@ -1,6 +1,6 @@
 """What it costs that limits and budgets are counted in Redis, with all replicas together.
 
-The governed chat of bench.py (a virtual key with limits on everything and a budget, the ledger in SQLite) once without
+The governed chat of the table (a virtual key with limits on everything and a budget, the ledger in SQLite) once without
 Redis, once with Redis at hand, once with a Redis that is a millisecond away: a TCP proxy in this program holds back every
 piece for that long, half of it each way. Redis itself says how often it was called: one call for each request and one for
 each end of it would be 2.0; requests that arrive together travel together.
@@ -19,9 +19,11 @@ import tempfile
 import threading
 import time
 
-import bench
+import load
+import programs
+from config import VIRTUAL_KEY
 
-ROWS = [("16 connections", 16, 0), ("64 connections", 64, 0), ("2000/s", 32, 2000)]
+ROWS = [("16 connections", 16, None), ("64 connections", 64, None), ("2000/s", 32, 2000)]
 
 
 class Delay(threading.Thread):
@@ -71,31 +73,10 @@ class Delay(threading.Thread):
                 return
 
 
-def round_trip(port):
-    """Milliseconds for a PING, the median of many."""
-    took = []
-    with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(200):
-            began = time.monotonic()
-            connection.sendall(b"PING\r\n")
-            connection.recv(64)
-            took.append((time.monotonic() - began) * 1000)
-    return statistics.median(took)
-
-
-def start_redis(folder):
-    port = bench.free_port()
-    command = [shutil.which("redis-server"), "--port", str(port), "--save", "", "--dir", str(folder)]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    while subprocess.run(["redis-cli", "-p", str(port), "ping"], capture_output=True).stdout != b"PONG\n":
-        pass
-    return child, port
-
-
-def calls(port):
+def calls(redis):
     """How often a script was run, and the microseconds that took."""
-    told = subprocess.run(["redis-cli", "-p", str(port), "info", "commandstats"], capture_output=True, text=True)
+    command = ["redis-cli", "-p", str(redis.port), "-a", redis.password, "--no-auth-warning", "info", "commandstats"]
+    told = subprocess.run(command, capture_output=True, text=True)
     line = next((line for line in told.stdout.splitlines() if line.startswith("cmdstat_evalsha:")), "")
     fields = dict(part.split("=") for part in line.partition(":")[2].split(",") if part)
     return int(fields.get("calls", 0)), int(fields.get("usec", 0))
@@ -110,26 +91,28 @@ def main():
     options = parser.parse_args()
     binaries = options.binaries.resolve()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="stagedoor-bench-"))
-    fake, upstream = bench.start_fake(binaries, folder)
-    redis, port = start_redis(folder)
-    delay = Delay(port, options.delay)
+    fake, redis = programs.Fake(binaries, folder), programs.redis(folder)
+    port, delay = redis.port, Delay(redis.port, options.delay)
     delay.start()
-    print(f"a round trip to Redis takes {round_trip(port):.2f} ms, to the one far away {round_trip(delay.port):.2f} ms\n")
-    at = lambda port: {"router_settings": {"redis_url": f"redis://127.0.0.1:{port}"}}
+    trips = [programs.round_trip_us(place, redis.password) / 1000 for place in (port, delay.port)]
+    print(f"a round trip to Redis takes {trips[0]:.2f} ms, to the one far away {trips[1]:.2f} ms\n")
+    at = lambda port: {"router_settings": {"redis_url": f"redis://:{redis.password}@127.0.0.1:{port}"}}
     places = [("no Redis", None), ("Redis at hand", at(port)), (f"Redis {options.delay:g} ms away", at(delay.port))]
     print("| row | where | requests/s | p50 µs | p99 µs | CPU µs/request | Redis calls/request | Redis µs/request |")
     print("|---|---|---:|---:|---:|---:|---:|---:|")
     gateways = []
     try:
-        gateways = [(name, bench.start_governed(binaries, upstream, folder, name, more)) for name, more in places]
+        for name, more in places:
+            place = folder / name.replace(" ", "-")
+            gateways.append((name, programs.governed(binaries, fake.port, place, **(more or {}))))
         for title, connections, rate in ROWS:
             found = {}
             for _ in range(options.rounds):
                 for name, proxy in gateways:
-                    before = calls(port)
-                    row = (title, "plain", None, False, connections, rate)
-                    result = bench.measure(binaries, proxy, row, options)
-                    after = calls(port)
+                    before = calls(redis)
+                    result = load.run(binaries, [proxy], load.Ask(VIRTUAL_KEY), connections=connections,
+                                      seconds=options.seconds, rate=rate)
+                    after = calls(redis)
                     of_redis = [(b - a) / max(result["requests"], 1) for a, b in zip(before, after)]
                     found.setdefault(name, []).append(result | {"calls": of_redis[0], "redis_us": of_redis[1]})
             for name, results in found.items():
@@ -138,10 +121,9 @@ def main():
                       f"{middle['cpu_us']:.0f} | {middle['calls']:.2f} | {middle['redis_us']:.1f} |")
     finally:
         for _, proxy in gateways:
-            proxy.stop()
-        for child in (fake, redis):
-            child.kill()
-            child.wait()
+            proxy.end()
+        fake.end()
+        programs.end(redis)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -2,7 +2,7 @@
 
 Two gateways of the same build side by side: one without callbacks, one with every exporter on and each of them pointed at
 a server that is dead in one of three ways: nobody listens, connections are taken and never answered, or every answer is a
-503. The chat of bench.py with a virtual key and the ledger, in turns; the numbers are medians over the rounds.
+503. The chat of the table with a virtual key and the ledger, in turns; the numbers are medians over the rounds.
 
     python3 tests/bench/export.py --binaries target/dist
 """
@@ -15,9 +15,12 @@ import statistics
 import tempfile
 import threading
 
-import bench
+import load
+import programs
+from config import VIRTUAL_KEY
+from programs import tools
 
-ROWS = [("16 connections", 16, 0), ("64 connections", 64, 0)]
+ROWS = [("16 connections", 16), ("64 connections", 64)]
 
 
 class Dead(threading.Thread):
@@ -25,7 +28,7 @@ class Dead(threading.Thread):
 
     def __init__(self, answer):
         super().__init__(daemon=True)
-        self.answer, self.port, self.ready = answer, bench.free_port(), threading.Event()
+        self.answer, self.port, self.ready = answer, tools.free_ports(1)[0], threading.Event()
 
     def run(self):
         asyncio.run(self.serve())
@@ -73,27 +76,27 @@ def main():
     options = parser.parse_args()
     binaries = options.binaries.resolve()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="stagedoor-bench-"))
-    fake, upstream = bench.start_fake(binaries, folder)
+    fake = programs.Fake(binaries, folder)
     hanging, failing = Dead(b""), Dead(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n")
     for server in (hanging, failing):
         server.start()
         server.ready.wait()
-    litellm, environment = settings(bench.free_port(), hanging.port, failing.port)
+    litellm, environment = settings(tools.free_ports(1)[0], hanging.port, failing.port)
     gateways = []
     print("| row | exporters | requests/s | of off | p50 µs | p99 µs | CPU µs/request |")
     print("|---|---|---:|---:|---:|---:|---:|")
     try:
         for name, on in (("off", False), ("on, all dead", True)):
-            started = bench.start_governed(
-                binaries, upstream, folder, name, {"litellm_settings": litellm} if on else None, environment if on else None)
+            more = {"litellm_settings": litellm, "environment": environment} if on else {}
+            started = programs.governed(binaries, fake.port, folder / name.replace(" ", "-"), **more)
             gateways.append((name, started))
-        for title, connections, rate in ROWS:
+        for title, connections in ROWS:
             found = {}
             for turn in range(options.rounds):
                 # Whoever comes second finds a warmer machine: they take turns.
                 for name, proxy in gateways if turn % 2 else gateways[::-1]:
-                    row = (title, "plain", None, False, connections, rate)
-                    found.setdefault(name, []).append(bench.measure(binaries, proxy, row, options))
+                    result = load.run(binaries, [proxy], load.Ask(VIRTUAL_KEY), connections=connections, seconds=options.seconds)
+                    found.setdefault(name, []).append(result)
             middle = {
                 name: {key: statistics.median(one[key] for one in results) for key in results[0] if key != "last_error"}
                 for name, results in found.items()
@@ -105,9 +108,8 @@ def main():
                       f"{one['p99_us']:.0f} | {one['cpu_us']:.0f} |")
     finally:
         for _, proxy in gateways:
-            proxy.stop()
-        fake.kill()
-        fake.wait()
+            proxy.end()
+        fake.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -186,19 +186,27 @@ def governed(binaries, upstream, place, environment=None, **sections):
     return started
 
 
-def ask(port, path, body, patience=30):
-    """Sends JSON to a gateway's management and returns the answer."""
+def answer(port, path, body=None, patience=30):
+    """Asks a gateway's management, by GET where there is no body; (status, text), or (0, "") where nobody answers."""
+    data = None if body is None else json.dumps(body).encode()
     headers = {"Authorization": f"Bearer {MASTER_KEY}", "Content-Type": "application/json"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=patience) as reply:
-        return json.load(reply)
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=patience) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
 
 
 def make_key(proxy, key=VIRTUAL_KEY, **more):
     """A virtual key on which nothing is unlimited, and nothing is used up."""
     limits = {"max_budget": 1e6, "budget_duration": "30d", "rpm_limit": 10**9, "tpm_limit": 10**12,
               "max_parallel_requests": 10**6}
-    ask(proxy.port, "/key/generate", {"key": key, **limits, **more})
+    code, text = answer(proxy.port, "/key/generate", {"key": key, **limits, **more})
+    if code != 200:
+        raise SystemExit(f"{proxy.name} makes no key: status {code} {text}")
 
 
 def redis(folder):

@@ -1,5 +1,6 @@
 //! A load generator. Without `--rate` the loop is closed: every connection sends its next request when the last one is
-//! answered. With it, requests begin at that many a second, and latencies count from when one was due.
+//! answered. With it, requests begin at that many a second, and the time of one that had to wait for the last one's answer
+//! counts from when it was due.
 //!
 //! `load --url http://127.0.0.1:PORT/v1/chat/completions --key K [--model M]` prints one line of JSON: requests, errors,
 //! and latencies in microseconds. An answer counts as an error unless it has the status that is expected and is whole (a
@@ -76,11 +77,16 @@ struct Pace {
 }
 
 impl Pace {
+    /// Waits for it, and returns when its time began: when it was due, if the connection was still taken then. One that
+    /// was free begins when the timer has noticed, which may be a millisecond later and is nobody's answer time.
     async fn next(&mut self) -> Instant {
         let due = self.due;
         self.due += self.every;
+        if due <= Instant::now() {
+            return due;
+        }
         tokio::time::sleep_until(due.into()).await;
-        due
+        Instant::now()
     }
 }
 
