@@ -30,6 +30,10 @@ from config import MASTER_KEY, VIRTUAL_KEY  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
+# Where gateways look beside their configuration: what is measured is what stands in the configuration.
+for name in ("DATABASE_URL", "REDIS_URL", "REDIS_HOST", "LITELLM_MASTER_KEY", "CONFIG_FILE_PATH"):
+    os.environ.pop(name, None)
+
 
 def status(url):
     try:
@@ -77,6 +81,15 @@ class Program(Process):
     def end(self):
         self.ask_to_stop()
         self.wait_until_stopped(20)
+
+    def last_words(self, lines=15):
+        """What it said at last, but for the lines of requests, of which there are millions."""
+        if not self.log.exists():
+            return ""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - (1 << 22)))
+            text = log.read().decode(errors="replace").splitlines()
+        return "\n".join(f"  {line}" for line in [line for line in text if " INFO request " not in line][-lines:])
 
     def pids(self):
         """The process and all its children."""
@@ -258,7 +271,7 @@ def litellm(venv, folder, settings, workers):
     port = tools.free_ports(1)[0]
     file = folder / "config.yaml"
     file.write_text(json.dumps(settings))
-    command = [program, "--config", file, "--host", "127.0.0.1", "--port", port, "--num_workers", workers, "--telemetry", "False"]
+    command = [program, "--config", file, "--host", "127.0.0.1", "--port", port, "--num_workers", workers]
     # Its price list comes from the package instead of the network.
-    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "DATABASE_URL": ""}
+    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_TELEMETRY": "False"}
     return Program("litellm", folder, command, port, "/health/liveliness", environment).begin(300)

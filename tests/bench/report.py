@@ -78,11 +78,19 @@ def shown(finding):
     return figure(finding.figure), f"{figure(low)} to {figure(high)}"
 
 
+def of_litellm(finding):
+    """What LiteLLM came to, and how many times nginx' measure that is."""
+    if not finding.litellm or not finding.ratio:
+        return middle(finding.litellm)
+    times = statistics.median(own / bare for own, bare in zip(finding.litellm, finding.nginx))
+    return f"{middle(finding.litellm)} ({figure(times)}x)"
+
+
 def line(finding, litellm):
     value, spread = shown(finding)
     bar = f"{finding.bar.comparison} {figure(finding.bar.limit)}" if finding.bar else ""
     cells = [finding.work, finding.measure, middle(finding.nginx), middle(finding.stagedoor)]
-    cells += [middle(finding.litellm)] if litellm else []
+    cells += [of_litellm(finding)] if litellm else []
     return [*cells, value, spread, bar, finding.verdict, finding.note]
 
 

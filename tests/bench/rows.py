@@ -74,7 +74,7 @@ def rows(folder):
             latency="p99_us", litellm=True),
         Row("translated", "OpenAI client, Anthropic upstream", "passing", direct("claude", body=files["messages"], **ANTHROPIC),
             own(MASTER_KEY, "claude"), 2.0, litellm=True),
-        Row("translated-stream", "the same, streams of 50 chunks", "passing",
+        Row("translated-stream", "OpenAI client, Anthropic upstream, streams of 50 chunks at once", "passing",
             direct("claude-burst", body=files["messages-stream"], stream=True, **ANTHROPIC),
             own(MASTER_KEY, "claude-burst", stream=True), 2.0, "stream", litellm=True),
         Row("prompt-16k", "prompt of 16 KB, pass-through", "passing", direct("plain", body=files["prompt"]),

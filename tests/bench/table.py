@@ -65,6 +65,8 @@ def measure(names, compared, stage, options, litellm):
             print(f"FAIL {name}: {problem}", file=sys.stderr)
             if not isinstance(problem, SystemExit):
                 traceback.print_exc()
+            for gateway in stage.gateways:
+                print(gateway.last_words(), file=sys.stderr)
             stage.end_gateways()
             continue
         findings += found
