@@ -14,7 +14,7 @@ use std::time::Instant;
 use super::response_cache::ResponseCache;
 use crate::base::clock::unix_ms;
 use crate::config::model::SemanticSettings;
-use crate::domain::semantic::{Bucket, Found, Index, Known, Pause, Vector};
+use crate::domain::semantic::{Bucket, Found, Index, Known, Pause, Vector, Wording};
 use crate::telemetry::Metrics;
 use meters::Meters;
 pub use meters::Outcome;
@@ -71,12 +71,12 @@ impl SemanticCache {
         look(&mut self.0.embedding.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The question of a bucket that is most like a vector, if one is like enough. A Redis that does not answer costs
+    /// The question of a bucket that is most like the asked one, if one is like enough and may share its answer. A Redis that does not answer costs
     /// a few tens of milliseconds, once.
-    pub async fn nearest(&self, bucket: &Bucket, vector: &Vector, least: f32) -> Option<Found> {
+    pub async fn nearest(&self, bucket: &Bucket, asked: (&Vector, &Wording), least: f32) -> Option<Found> {
         match &self.0.place {
-            Place::Local(index) => nearest(index, bucket, vector, least),
-            Place::Remote(remote) => match remote.nearest(bucket, vector, least).await {
+            Place::Local(index) => nearest(index, bucket, asked, least),
+            Place::Remote(remote) => match remote.nearest(bucket, asked, least).await {
                 Ok(found) => found,
                 Err(cause) => {
                     tracing::debug!(%cause, "known questions cannot be compared");
@@ -135,8 +135,8 @@ impl SemanticCache {
     }
 }
 
-fn nearest(index: &RwLock<Index>, bucket: &Bucket, vector: &Vector, least: f32) -> Option<Found> {
-    index.read().unwrap_or_else(PoisonError::into_inner).nearest(bucket, vector, least, unix_ms())
+fn nearest(index: &RwLock<Index>, bucket: &Bucket, asked: (&Vector, &Wording), least: f32) -> Option<Found> {
+    index.read().unwrap_or_else(PoisonError::into_inner).nearest(bucket, asked, least, unix_ms())
 }
 
 fn write(index: &RwLock<Index>, change: impl FnOnce(&mut Index)) {

@@ -12,7 +12,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use super::{nearest, write};
 use crate::base::clock::unix_ms;
-use crate::domain::semantic::{Bucket, Found, Index, Known, Vector};
+use crate::domain::semantic::{Bucket, Found, Index, Known, Vector, Wording};
 use crate::redis_link::vectors::{Log, Place, Search};
 use crate::redis_link::{Link, LinkError, State};
 
@@ -64,15 +64,15 @@ impl Remote {
     pub async fn nearest(
         &self,
         bucket: &Bucket,
-        vector: &Vector,
+        asked: (&Vector, &Wording),
         least: f32,
     ) -> Result<Option<Found>, LinkError> {
-        let dimension = vector.dimension();
+        let dimension = asked.0.dimension();
         if !self.searches(dimension).await? {
             self.read_on().await?;
-            return Ok(nearest(&self.index, bucket, vector, least));
+            return Ok(nearest(&self.index, bucket, asked, least));
         }
-        let found = self.search.nearest(bucket, vector, least).await;
+        let found = self.search.nearest(bucket, asked, least).await;
         if matches!(found, Err(LinkError::Refused { .. })) {
             // Somebody has emptied Redis, the search index included: the next request makes it again.
             self.abilities(|known| known.searches.remove(&dimension));

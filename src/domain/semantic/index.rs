@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use hashbrown::HashMap;
 
-use super::{Bucket, Known, Vector};
+use super::{Bucket, Known, Vector, Wording};
 
 /// The most questions: 30 MB at 1536 dimensions.
 pub const MOST: usize = 5_000;
@@ -29,6 +29,7 @@ pub struct Index {
 struct Entry {
     number: u64,
     vector: Vector,
+    wording: Wording,
     key: Box<str>,
     until_ms: i64,
 }
@@ -50,7 +51,7 @@ impl Index {
 
     /// Adds a question; one with the same answer's key makes place for it.
     pub fn insert(&mut self, known: Known, now_ms: i64) {
-        let Known { bucket, vector, key, until_ms } = known;
+        let Known { bucket, vector, wording, key, until_ms } = known;
         if until_ms <= now_ms {
             return;
         }
@@ -61,7 +62,7 @@ impl Index {
             entries.remove(0);
         }
         let number = self.next;
-        entries.push(Entry { number, vector, key, until_ms });
+        entries.push(Entry { number, vector, wording, key, until_ms });
         self.count = self.count + entries.len() - before;
         self.next += 1;
         self.order.push_back((number, bucket));
@@ -73,11 +74,20 @@ impl Index {
         }
     }
 
-    /// The question of the bucket that is most like the vector, if it is like enough and its time is not over.
-    pub fn nearest(&self, bucket: &Bucket, vector: &Vector, least: f32, now_ms: i64) -> Option<Found> {
+    /// The question of the bucket that is most like the asked one among those that are like enough, may share an answer
+    /// with it, and whose time is not over.
+    pub fn nearest(
+        &self,
+        bucket: &Bucket,
+        (vector, wording): (&Vector, &Wording),
+        least: f32,
+        now_ms: i64,
+    ) -> Option<Found> {
         let entries = self.buckets.get(bucket)?.iter().filter(|entry| entry.until_ms > now_ms);
         let alike = entries.map(|entry| (entry, entry.vector.similarity(vector)));
-        let alike = alike.filter(|(_, similarity)| *similarity >= least);
+        let alike = alike.filter(|(entry, similarity)| {
+            *similarity >= least && entry.wording.may_share(wording, *similarity)
+        });
         let (entry, similarity) = alike.max_by(|(_, one), (_, other)| one.total_cmp(other))?;
         Some(Found { key: entry.key.clone(), similarity: similarity.min(1.0) })
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::index::MOST_IN_BUCKET;
-use super::{Bucket, Found, Index, Known, MOST, Vector, question};
+use super::{Bucket, Found, Index, Known, MOST, Vector, Wording, question};
 use crate::wire::endpoint::Endpoint;
 use crate::wire::surface::Surface;
 
@@ -40,7 +40,7 @@ fn vector(values: [i8; 3]) -> Option<Vector> {
 }
 
 fn known(bucket_name: u8, key: &str, vector: Vector, until_ms: i64) -> Known {
-    Known { bucket: bucket(bucket_name), vector, key: key.into(), until_ms }
+    Known { bucket: bucket(bucket_name), vector, wording: Wording::default(), key: key.into(), until_ms }
 }
 
 fn best(list: &[Known], bucket: &Bucket, vector: &Vector, least: f32, now: i64) -> Option<f32> {
@@ -76,7 +76,7 @@ proptest! {
                 Step::Pass(time) => now += time,
                 Step::Find { bucket: name, values, least } => {
                     let Some(vector) = vector(values) else { continue };
-                    let found = index.nearest(&bucket(name), &vector, least, now);
+                    let found = index.nearest(&bucket(name), (&vector, &Wording::default()), least, now);
                     prop_assert_eq!(
                         found.map(|found| found.similarity),
                         best(&list, &bucket(name), &vector, least, now)
@@ -87,13 +87,41 @@ proptest! {
         }
     }
 
+    /// Whatever is asked: one word put in another's place, or two that change places, make another question, and a polite
+    /// word makes none.
+    #[test]
+    fn one_other_word_is_another_question(
+        words in prop::collection::vec("[a-z]{5,9}", 2..8),
+        other in "[a-z]{5,9}x",
+        at in any::<prop::sample::Index>(),
+        to in any::<prop::sample::Index>(),
+    ) {
+        let text = |words: &[String]| Wording::of(&words.join(" "));
+        let share = |one: &[String], other: &[String]| {
+            let (one, other) = (text(one), text(other));
+            prop_assert_eq!(one.may_share(&other, 0.99), other.may_share(&one, 0.99));
+            Ok(one.may_share(&other, 0.99))
+        };
+        prop_assert!(share(&words, &words)?);
+        let mut polite = words.clone();
+        polite.insert(0, "please".into());
+        prop_assert!(share(&words, &polite)?);
+        let (at, to) = (at.index(words.len()), to.index(words.len()));
+        let mut replaced = words.clone();
+        replaced[at] = other;
+        prop_assert!(!share(&words, &replaced)?);
+        let mut swapped = words.clone();
+        swapped.swap(at, to);
+        prop_assert_eq!(share(&words, &swapped)?, swapped == words);
+    }
+
     /// Change anything in the messages but the last words, and the question is another one.
     #[test]
     fn everything_but_the_words_counts(
         at in 0usize..3,
         name in "(role|content|name|refusal|x)",
         value in "[a-z]{1,8}",
-        words in "[a-z ]{1,40}",
+        words in "((how|password|cats|milk) ){1,8}",
     ) {
         let ask = |messages: &[Value]| {
             let text = json!({"model": "m", "messages": messages}).to_string();
@@ -125,7 +153,9 @@ fn the_oldest_make_place() {
         index.insert(known(of(number), &number.to_string(), at(number), 1_000), 0);
     }
     assert_eq!(index.count(), MOST);
-    let find = |index: &Index, number: usize| index.nearest(&bucket(of(number)), &at(number), 0.999_999_8, 0);
+    let find = |index: &Index, number: usize| {
+        index.nearest(&bucket(of(number)), (&at(number), &Wording::default()), 0.999_999_8, 0)
+    };
     assert_eq!(find(&index, 0).map(|found| found.key), None);
     let last = MOST + 99;
     assert_eq!(*find(&index, last).unwrap().key, *last.to_string());
@@ -133,7 +163,22 @@ fn the_oldest_make_place() {
         index.insert(known(77, &number.to_string(), at(number), 1_000), 0);
     }
     assert_eq!(index.count(), MOST);
-    assert_eq!(index.nearest(&bucket(77), &at(0), 0.999_999_8, 0).map(|found| found.key), None);
+    let asked = (&at(0), &Wording::default());
+    assert_eq!(index.nearest(&bucket(77), asked, 0.999_999_8, 0).map(|found| found.key), None);
+}
+
+#[test]
+fn what_is_nearer_but_says_something_else_does_not_stand_in_the_way() {
+    let mut index = Index::default();
+    let put = |index: &mut Index, text: &str, values: [i8; 3]| {
+        let one = known(1, text, vector(values).unwrap(), 10);
+        index.insert(Known { wording: Wording::of(text), ..one }, 0);
+    };
+    put(&mut index, "how do I open it", [10, 1, 0]);
+    put(&mut index, "how do I close my box", [10, 2, 0]);
+    let asked = (&vector([10, 0, 0]).unwrap(), &Wording::of("how can I close my box"));
+    let found = index.nearest(&bucket(1), asked, 0.5, 0).unwrap();
+    assert_eq!((&*found.key, found.similarity < 0.99), ("how do I close my box", true));
 }
 
 #[test]
@@ -144,9 +189,10 @@ fn the_same_answer_is_known_once_and_time_ends_it() {
     }
     assert_eq!(index.count(), 1);
     let found = Found { key: "k".into(), similarity: 1.0 };
-    assert_eq!(index.nearest(&bucket(1), &one, 0.9, 9), Some(found));
-    assert_eq!(index.nearest(&bucket(1), &one, 0.9, 10), None);
-    assert_eq!(index.nearest(&bucket(2), &one, 0.9, 0), None);
+    let nearest = |name, least, now| index.nearest(&bucket(name), (&one, &Wording::default()), least, now);
+    assert_eq!(nearest(1, 0.9, 9), Some(found));
+    assert_eq!(nearest(1, 0.9, 10), None);
+    assert_eq!(nearest(2, 0.9, 0), None);
     // Gone ones do not pile up in the order either.
     for number in 0..(5 * MOST) {
         index.insert(known(1, "k", one.clone(), 10), i64::from(number == 0));

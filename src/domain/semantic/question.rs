@@ -39,7 +39,7 @@ pub struct Question {
     pub text: String,
     /// The member that it stands in.
     pub member: &'static str,
-    /// That member with nothing of the text but the words with digits, as JSON.
+    /// That member with nothing of the text but what must be the same ([`words::fixed`]), as JSON.
     pub rest: String,
 }
 
@@ -56,7 +56,7 @@ pub fn question(endpoint: Endpoint, request: &Surface) -> Option<Question> {
         }
         Endpoint::Completions if !request.is_set("suffix") => {
             let text = request.str("prompt")?.into_owned();
-            let rest = json::quoted(&words::with_digits(&text));
+            let rest = json::quoted(&words::fixed(&text));
             ("prompt", text, rest)
         }
         _ => return None,
@@ -96,9 +96,9 @@ fn of_messages(raw: &str) -> Option<(String, String)> {
     Some((text, serde_json::to_string(&messages).ok()?))
 }
 
-/// Leaves only the words with digits where the text stood.
+/// Leaves only what must be the same where the text stood.
 fn taken(text: &mut String) -> String {
-    let left = words::with_digits(text);
+    let left = words::fixed(text);
     std::mem::replace(text, left)
 }
 

@@ -21,26 +21,27 @@ use crate::actors::semantic_cache::{Outcome, SemanticCache};
 use crate::base::clock::{self, unix_ms};
 use crate::config::model::SemanticSettings;
 use crate::domain::cache::{CacheKey, Stored, canon};
-use crate::domain::semantic::{self, Bucket, Known, Vector};
+use crate::domain::semantic::{self, Bucket, Known, Vector, Wording};
 use embed::{Embedded, embed};
 
 static SIMILARITY: HeaderName = HeaderName::from_static("x-litellm-semantic-similarity");
 
 /// What is understood differently by another version of this file must be in other buckets.
-const VERSION: &[u8] = b"2";
+const VERSION: &[u8] = b"3";
 
 /// What a request means, to be remembered with its answer.
 pub struct Meaning {
     cache: SemanticCache,
     bucket: Bucket,
     vector: Vector,
+    wording: Wording,
 }
 
 impl Meaning {
     /// The answer is being kept under this key, until then (Unix milliseconds).
     pub fn learn(self, key: &CacheKey, until_ms: i64) {
-        let Meaning { cache, bucket, vector } = self;
-        cache.learn(Known { bucket, vector, key: key.hex().into(), until_ms });
+        let Meaning { cache, bucket, vector, wording } = self;
+        cache.learn(Known { bucket, vector, wording, key: key.hex().into(), until_ms });
     }
 }
 
@@ -88,8 +89,8 @@ async fn similar(
         return None;
     };
     let bucket = bucket(settings, asked, caller, &question, &embedded);
-    let vector = embedded.vector;
-    let found = known.nearest(&bucket, &vector, settings.least).await;
+    let (vector, wording) = (embedded.vector, Wording::of(&question.text));
+    let found = known.nearest(&bucket, (&vector, &wording), settings.least).await;
     if let Some(found) = found
         && let Some(key) = CacheKey::shown(&found.key)
     {
@@ -106,7 +107,7 @@ async fn similar(
     }
     known.count(Outcome::Miss);
     if asked.stores {
-        asked.meaning.replace(Some(Meaning { cache: known.clone(), bucket, vector }));
+        asked.meaning.replace(Some(Meaning { cache: known.clone(), bucket, vector, wording }));
     }
     None
 }

