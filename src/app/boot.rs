@@ -13,8 +13,8 @@ use super::exports::Exports;
 use super::remember::Served;
 use super::server::Tellers;
 use super::{
-    audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices, remember,
-    server, shutdown, watch,
+    audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices,
+    remember, server, shutdown, watch,
 };
 use crate::actors::bulletin::Bulletin;
 use crate::actors::keeper::Kept;
@@ -140,10 +140,11 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let coordinator =
         common.map(|common| coordination::start(common, &ledger, &governance, &ground.control, &metrics));
     let stored = models::stored(&store, &topology, &ground);
-    let copies = Copies::new(directory.clone(), governance.clone(), stored.clone(), ground.control.clone());
+    let cache = config.cache.as_ref().map(|cache| ResponseCache::new(cache, redis.as_ref(), &metrics));
+    let of_models = (stored.clone(), cache.clone());
+    let copies = Copies::new(directory.clone(), governance.clone(), of_models, ground.control.clone());
     let cluster = carrier::join(redis.as_ref(), &store, &current, &copies, &ground);
     let carrier = Arc::new(Carrier::new(copies, cluster.clone()));
-    let cache = config.cache.as_ref().map(|cache| ResponseCache::new(cache, redis.as_ref(), &metrics));
     let served = Served { cache: cache.clone(), ..models::follow(&config, stored, &ground, &current) };
     let manage = remember::open(&config, store, master, carrier, served);
     let beside = |cache| SemanticCache::beside(cache, config.semantic.as_ref(), &metrics);

@@ -7,8 +7,10 @@ use actix_rt::ArbiterHandle;
 use crate::actors::cluster::{self, Bus, ClusterHandle, Listener, Replicas};
 use crate::actors::confirmed;
 use crate::actors::key_directory::{Directory, Found};
+use crate::actors::response_cache::ResponseCache;
 use crate::actors::stored_models::StoredModels;
 use crate::actors::topology::{Current, Ground};
+use crate::domain::cache::CacheKey;
 use crate::domain::ledger::{AccountId, AccountKind};
 use crate::domain::scope::ScopeKind;
 use crate::gateway::governance::Governance;
@@ -23,18 +25,20 @@ pub struct Copies {
     governance: Governance,
     /// `None`: models live in the file only.
     models: Option<StoredModels>,
+    /// `None`: answers are not kept.
+    answers: Option<ResponseCache>,
     control: ArbiterHandle,
 }
 
 impl Copies {
-    /// These copies of keys, counters of budgets, and models.
+    /// These copies of keys, counters of budgets, models, and answers.
     pub fn new(
         directory: Directory,
         governance: Governance,
-        models: Option<StoredModels>,
+        (models, answers): (Option<StoredModels>, Option<ResponseCache>),
         control: ArbiterHandle,
     ) -> Self {
-        Copies { directory, governance, models, control }
+        Copies { directory, governance, models, answers, control }
     }
 
     fn forget(&self, concerns: impl Fn(&Grant) -> bool) {
@@ -72,6 +76,13 @@ impl Copies {
                 read.into_iter().for_each(|key| commons.replace(key));
             }
         });
+    }
+
+    /// Who forgets answers has done so already.
+    fn answers_forgotten(&self, key: Option<&CacheKey>, origin: Origin) {
+        if let (Origin::Elsewhere, Some(answers)) = (origin, &self.answers) {
+            answers.forgotten_elsewhere(key);
+        }
     }
 
     /// Brings the database's models into the table.
@@ -121,7 +132,10 @@ impl Copies {
                 self.governance.budgets().all_changed();
             }
             Changed::Model(_) | Changed::Credential(_) => {}
+            Changed::Answer(key) => self.answers_forgotten(CacheKey::shown(key).as_ref(), origin),
+            Changed::Answers => self.answers_forgotten(None, origin),
             Changed::Everything => {
+                self.answers_forgotten(None, origin);
                 self.directory.forget_where(|_, _| true);
                 self.forget_named();
                 self.governance.budgets().all_changed();
@@ -154,6 +168,8 @@ impl Listener for Copies {
 
     fn hears_again(&self) {
         self.doubt();
+        // That some were forgotten meanwhile may not have been heard.
+        self.answers_forgotten(None, Origin::Elsewhere);
         self.governance.budgets().all_changed();
         self.refresh_models();
     }
@@ -180,6 +196,10 @@ impl Changes for Carrier {
         if let Some(cluster) = &self.cluster {
             cluster.tell(changed);
         }
+    }
+
+    fn reaches_others(&self) -> bool {
+        self.cluster.is_some()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Call, fail};
+use super::{Call, Changed, fail};
 use crate::actors::response_cache::{ResponseCache, Unreachable};
 use crate::base::error::{Error, Kind};
 use crate::domain::cache::CacheKey;
@@ -42,21 +42,40 @@ pub async fn delete(call: Call) -> Result<Value, Error> {
         return Err(fail::invalid("keys", format!("At most {MOST_KEYS} keys at a time.")));
     }
     let cache = configured(&call)?;
+    let own = cache.link().is_none();
     let wrong = || fail::invalid("keys", "Keys are those of the `x-litellm-cache-key` header.");
     let keys: Vec<CacheKey> =
         names.iter().map(|name| CacheKey::shown(name).ok_or_else(wrong)).collect::<Result<_, _>>()?;
     cache.forget(&keys).await.map_err(|cause| unreachable(&cause))?;
-    Ok(json!({"status": "success"}))
+    if own {
+        keys.iter().for_each(|key| call.manage.tell(Changed::Answer(key.hex())));
+    }
+    Ok(done(&call, own))
 }
 
-/// `/cache/flushall`: forgets all answers, on all replicas where they are in Redis. Nothing else in that Redis is touched.
+/// `/cache/flushall`: forgets all answers, on all replicas that can be told. Nothing else in Redis is touched.
 ///
 /// # Errors
 /// 400 when there is no cache; 503.
 pub async fn flush(call: Call) -> Result<Value, Error> {
-    configured(&call)?.flush().await.map_err(|cause| unreachable(&cause))?;
+    let cache = configured(&call)?;
+    let own = cache.link().is_none();
+    cache.flush().await.map_err(|cause| unreachable(&cause))?;
+    if own {
+        call.manage.tell(Changed::Answers);
+    }
     tracing::info!(by = call.by().as_deref(), "the response cache was emptied");
-    Ok(json!({"status": "success"}))
+    Ok(done(&call, own))
+}
+
+/// The answer to whoever had answers forgotten; `own`: each replica keeps its own.
+fn done(call: &Call, own: bool) -> Value {
+    if own && !call.manage.reaches_others() {
+        let message = "Answers are kept in the memory of each replica, and replicas cannot tell each other: only those \
+                       of the replica that was asked are forgotten. Ask each, or give them a Redis or a PostgreSQL.";
+        return json!({"status": "success", "replicas": "this", "message": message});
+    }
+    json!({"status": "success", "replicas": "all"})
 }
 
 /// `/cache/redis/info`: who is connected to Redis, and what it says of itself.

@@ -7,6 +7,11 @@ pub use crate::domain::cluster::Changed;
 pub trait Changes: Send + Sync {
     /// This has changed.
     fn tell(&self, changed: Changed);
+
+    /// Whether other replicas, should there be some, hear of it.
+    fn reaches_others(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody keeps copies.

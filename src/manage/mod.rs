@@ -91,4 +91,9 @@ impl Manage {
     pub fn tell(&self, changed: Changed) {
         self.0.changes.tell(changed);
     }
+
+    /// Whether other replicas, should there be some, hear of changes at once.
+    pub fn reaches_others(&self) -> bool {
+        self.0.changes.reaches_others()
+    }
 }

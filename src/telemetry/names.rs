@@ -187,7 +187,7 @@ pub const PROCESS_START: &str = "process_start_time_seconds";
 pub const CACHE_HITS: &str = "litellm_cache_hits_metric_total";
 /// Requests that it was asked for in vain, with LiteLLM's name.
 pub const CACHE_MISSES: &str = "litellm_cache_misses_metric_total";
-/// Look-ups in the response cache, by result: `hit`, `miss`, `error`, `shared`.
+/// Look-ups in the response cache, by result: `hit`, `miss`, `error`, `shared`, `similar`.
 pub const CACHE_LOOKUPS: &str = "stagedoor_cache_lookups_total";
 /// Answers for the response cache, by result: `stored`, `failed`, `dropped`, `too_large`.
 pub const CACHE_STORES: &str = "stagedoor_cache_stores_total";
@@ -293,7 +293,10 @@ pub const HELP: &[(&str, &str)] = &[
     (PROCESS_START, "When the process began, seconds since 1970."),
     (CACHE_HITS, "Requests that the response cache answered, by model group."),
     (CACHE_MISSES, "Requests that the response cache was asked for in vain, by model group."),
-    (CACHE_LOOKUPS, "Look-ups in the response cache: hit, miss, error, shared with another request."),
+    (
+        CACHE_LOOKUPS,
+        "Look-ups in the response cache: hit, miss, error, shared with another request, similar to an earlier question.",
+    ),
     (CACHE_STORES, "Answers for the response cache: stored, failed, dropped, too_large."),
     (CACHE_ENTRIES, "Answers in the local response cache."),
     (CACHE_BYTES, "Bytes of the answers in the local response cache."),

@@ -18,6 +18,8 @@ pub enum Outcome {
     Error,
     /// Answered by another request's call.
     Shared,
+    /// Answered with what was said to a similar question.
+    Similar,
     /// The answer is kept.
     Stored,
     /// It could not be kept.
@@ -31,7 +33,7 @@ pub enum Outcome {
 /// The handles.
 pub struct Meters {
     metrics: Metrics,
-    outcomes: [(Outcome, Counter); 8],
+    outcomes: [(Outcome, Counter); 9],
     /// Hits and misses of each model.
     models: Mutex<HashMap<Box<str>, (Counter, Counter)>>,
     entries: Gauge,
@@ -48,6 +50,7 @@ impl Meters {
             (Outcome::Miss, lookup("miss")),
             (Outcome::Error, lookup("error")),
             (Outcome::Shared, lookup("shared")),
+            (Outcome::Similar, lookup("similar")),
             (Outcome::Stored, store("stored")),
             (Outcome::Failed, store("failed")),
             (Outcome::Dropped, store("dropped")),

@@ -12,7 +12,8 @@ mod local;
 mod meters;
 mod remote;
 
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,6 +29,9 @@ use meters::Meters;
 pub use meters::Outcome;
 use remote::Remote;
 
+/// The most keys of which something is said in the log.
+const MOST_NAMED: usize = 1000;
+
 /// The answers. Clones are the same.
 #[derive(Clone)]
 pub struct ResponseCache(Arc<Inner>);
@@ -36,6 +40,8 @@ struct Inner {
     place: Place,
     flights: Arc<Flights>,
     meters: Meters,
+    /// Keys of which something was said in the log.
+    named: Mutex<HashSet<Box<str>>>,
 }
 
 enum Place {
@@ -64,7 +70,8 @@ impl ResponseCache {
             (CachePlace::Redis, Some(link)) => Place::Remote(Remote::new(link.clone())),
             _ => Place::Local(Local::new(&settings.local)),
         };
-        ResponseCache(Arc::new(Inner { place, flights: Arc::default(), meters: Meters::new(metrics) }))
+        let (flights, meters) = (Arc::default(), Meters::new(metrics));
+        ResponseCache(Arc::new(Inner { place, flights, meters, named: Mutex::default() }))
     }
 
     /// Looks an answer up; at most the link's patience long.
@@ -123,6 +130,22 @@ impl ResponseCache {
             Place::Remote(remote) => remote.forget(keys).await?,
         }
         Ok(())
+    }
+
+    /// Another replica has forgotten an answer, or all (`None`): does the same where answers are this process's own.
+    pub fn forgotten_elsewhere(&self, key: Option<&CacheKey>) {
+        match (&self.0.place, key) {
+            (Place::Local(local), Some(key)) => local.forget(&[*key]),
+            (Place::Local(local), None) => local.flush(),
+            (Place::Remote(_), _) => {}
+        }
+    }
+
+    /// Whether nothing was said of this key in the log before. True at most a thousand times.
+    pub fn is_first_word_of(&self, key: &str) -> bool {
+        // Nothing that is done under the lock can be left half done.
+        let mut named = self.0.named.lock().unwrap_or_else(PoisonError::into_inner);
+        named.len() < MOST_NAMED && named.insert(key.into())
     }
 
     /// Forgets everything, here or on all replicas, and nothing but answers.

@@ -14,8 +14,8 @@ const REDIS_TTL: Duration = Duration::from_secs(60);
 const LOCAL_TTL: Duration = Duration::from_secs(600);
 /// The longest time, about a year.
 const LONGEST_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
-/// The local cache's bounds when nothing is said.
-const LOCAL: LocalBounds = LocalBounds { entries: 10_000, bytes: 64 * 1024 * 1024 };
+/// The local cache's bounds when nothing is said: the whole process is to stay under 64 MB.
+const LOCAL: LocalBounds = LocalBounds { entries: 10_000, bytes: 16 * 1024 * 1024 };
 /// The largest answer when nothing is said, bytes.
 const ENTRY: u64 = 1024 * 1024;
 

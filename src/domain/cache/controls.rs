@@ -9,6 +9,8 @@ use crate::domain::keys::JsonMap;
 const LONGEST_NAMESPACE: usize = 256;
 /// The longest time to keep an answer, or to look back, seconds: about a year.
 const LONGEST: u64 = 366 * 24 * 3600;
+/// What a time must be.
+const SECONDS: &str = "a number of seconds";
 
 /// What is wanted. Nothing by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,18 +35,32 @@ impl Controls {
     /// # Errors
     /// 400 naming a value that cannot be.
     pub fn apply(&mut self, object: &JsonMap) -> Result<(), Error> {
-        for (name, value) in object {
-            match name.as_str() {
-                _ if value.is_null() => {}
-                "no-cache" => self.no_cache = flag(name, value)?,
-                "no-store" => self.no_store = flag(name, value)?,
-                "use-cache" => self.use_cache = flag(name, value)?,
-                "ttl" => self.ttl = Some(seconds(name, value)?),
-                "s-maxage" | "s-max-age" => self.max_age = Some(seconds(name, value)?),
-                "namespace" => self.namespace = Some(namespace(value)?),
-                // LiteLLM's clients may send more, and nothing of it reaches a provider.
-                _ => {}
+        object.iter().try_for_each(|(name, value)| self.set(name, value))
+    }
+
+    /// The same, and what cannot be says nothing.
+    ///
+    /// # Errors
+    /// The first of it.
+    pub fn apply_what_can_be(&mut self, object: &JsonMap) -> Result<(), Error> {
+        let wrong: Vec<Error> =
+            object.iter().filter_map(|(name, value)| self.set(name, value).err()).collect();
+        wrong.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), Error> {
+        match name {
+            _ if value.is_null() => {}
+            "no-cache" => self.no_cache = flag(name, value)?,
+            "no-store" => self.no_store = flag(name, value)?,
+            "use-cache" => self.use_cache = flag(name, value)?,
+            "ttl" => self.ttl = Some(seconds(value).ok_or_else(|| wrong(name, SECONDS))?),
+            "s-maxage" | "s-max-age" => {
+                self.max_age = Some(seconds(value).ok_or_else(|| wrong(name, SECONDS))?);
             }
+            "namespace" => self.namespace = Some(namespace(value)?),
+            // LiteLLM's clients may send more, and nothing of it reaches a provider.
+            _ => {}
         }
         Ok(())
     }
@@ -66,17 +82,46 @@ impl Controls {
     }
 }
 
-/// Whether a key that may use only `allowed` controls may send these.
+/// The controls that a `Cache-Control` header stands for, by the names that they have in a `cache` object.
+pub fn in_header(header: &str) -> impl Iterator<Item = &'static str> + '_ {
+    header.split(',').filter_map(|directive| {
+        let name = directive.split_once('=').map_or(directive, |(name, _)| name).trim();
+        match name.to_ascii_lowercase().as_str() {
+            "no-cache" => Some("no-cache"),
+            "no-store" => Some("no-store"),
+            "max-age" => Some("s-maxage"),
+            "s-maxage" => Some("ttl"),
+            _ => None,
+        }
+    })
+}
+
+/// The `ttl` that stands beside the other members of a body, as JSON; seconds.
+///
+/// # Errors
+/// 400 for anything but a number of seconds.
+pub fn ttl(raw: &str) -> Result<u64, Error> {
+    let value: Value = serde_json::from_str(raw).unwrap_or_default();
+    seconds(&value).ok_or_else(|| Error::invalid("ttl", format!("`ttl` must be {SECONDS}.")))
+}
+
+/// Whether a key that may use only `allowed` controls (empty: all) may use these; `param` is where they stand.
 ///
 /// # Errors
 /// 403 naming the control.
-pub fn permitted(object: &JsonMap, allowed: &[String]) -> Result<(), Error> {
-    let refused = object.keys().find(|name| !allowed.is_empty() && !allowed.contains(name));
-    let Some(name) = refused else { return Ok(()) };
+pub fn permitted<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    allowed: &[String],
+    param: &str,
+) -> Result<(), Error> {
+    // One control has two names.
+    let same = |name: &str, own: &str| name == own || (own.starts_with("s-max") && name.starts_with("s-max"));
+    let may = |name: &str| allowed.is_empty() || allowed.iter().any(|own| same(name, own));
+    let Some(name) = names.into_iter().find(|name| !may(name)) else { return Ok(()) };
     let shown: String = name.chars().take(40).collect();
     let message =
         format!("Not allowed to set {shown} as a cache control. Contact admin to change permissions.");
-    Err(Error::new(Kind::Forbidden, message).with_param("cache"))
+    Err(Error::new(Kind::Forbidden, message).with_param(param))
 }
 
 fn flag(name: &str, value: &Value) -> Result<bool, Error> {
@@ -89,7 +134,7 @@ fn flag(name: &str, value: &Value) -> Result<bool, Error> {
     told.ok_or_else(|| wrong(name, "true or false"))
 }
 
-fn seconds(name: &str, value: &Value) -> Result<u64, Error> {
+fn seconds(value: &Value) -> Option<u64> {
     let number = match value {
         Value::String(text) => text.trim().parse().ok(),
         other => other.as_f64(),
@@ -102,7 +147,7 @@ fn seconds(name: &str, value: &Value) -> Result<u64, Error> {
         reason = "in range, and whole seconds do"
     )]
     let whole = number.map(|number| (number.ceil() as u64).min(LONGEST));
-    whole.ok_or_else(|| wrong(name, "a number of seconds"))
+    whole
 }
 
 fn namespace(value: &Value) -> Result<String, Error> {
@@ -167,9 +212,35 @@ mod tests {
 
     #[test]
     fn a_key_may_bound_the_controls() {
-        let sent = object(json!({"no-cache": true, "ttl": 5}));
-        assert!(permitted(&sent, &[]).is_ok());
-        assert!(permitted(&sent, &["ttl".into(), "no-cache".into()]).is_ok());
-        assert_eq!(permitted(&sent, &["ttl".into()]).unwrap_err().status(), 403);
+        let sent = ["no-cache", "ttl"];
+        assert!(permitted(sent, &[], "cache").is_ok());
+        assert!(permitted(sent, &["ttl".into(), "no-cache".into()], "cache").is_ok());
+        let refused = permitted(sent, &["ttl".into()], "cache").unwrap_err();
+        assert_eq!((refused.status(), refused.param()), (403, Some("cache")));
+        assert!(permitted(["s-maxage"], &["s-max-age".into()], "cache").is_ok());
+        let in_header: Vec<&str> =
+            in_header("No-Cache, max-age=5,s-maxage=\"60\", private, no-store=x").collect();
+        assert_eq!(in_header, ["no-cache", "s-maxage", "ttl", "no-store"]);
+    }
+
+    #[test]
+    fn what_an_older_database_holds_is_taken_as_far_as_it_can_be() {
+        let mut controls = Controls::default();
+        let wrong =
+            controls.apply_what_can_be(&object(json!({"no-cache": true, "ttl": "soon", "no-store": 3})));
+        assert_eq!(wrong.unwrap_err().message(), "`cache.ttl` must be a number of seconds.");
+        assert_eq!(controls, Controls { no_cache: true, ..Controls::default() });
+        assert_eq!(controls.apply_what_can_be(&object(json!({"no-store": true}))).ok(), Some(()));
+        assert!(controls.no_store);
+    }
+
+    #[test]
+    fn a_time_beside_the_other_members_is_read_likewise() {
+        assert_eq!(ttl("5").ok(), Some(5));
+        assert_eq!(ttl("\"1.5\"").ok(), Some(2));
+        for wrong in ["-1", "\"soon\"", "[]", "true"] {
+            let error = ttl(wrong).unwrap_err();
+            assert_eq!((error.status(), error.param()), (400, Some("ttl")), "{wrong}");
+        }
     }
 }

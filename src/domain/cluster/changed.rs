@@ -28,6 +28,10 @@ pub enum Changed {
     Model(String),
     /// A credential in the database, by name.
     Credential(String),
+    /// An answer of a response cache that each replica keeps by itself was forgotten, by its key.
+    Answer(String),
+    /// All of them were.
+    Answers,
     /// More than can be said one by one.
     Everything,
 }
@@ -51,6 +55,8 @@ impl Changed {
             Changed::Tag(name) => ("tag", name, ""),
             Changed::Model(name) => ("model", name, ""),
             Changed::Credential(name) => ("credential", name, ""),
+            Changed::Answer(key) => ("answer", key, ""),
+            Changed::Answers => ("answers", "", ""),
             Changed::Everything => ("everything", "", ""),
         }
     }
@@ -68,6 +74,8 @@ impl Changed {
             "tag" => Changed::Tag(name),
             "model" => Changed::Model(name),
             "credential" => Changed::Credential(name),
+            "answer" => Changed::Answer(name),
+            "answers" => Changed::Answers,
             _ => Changed::Everything,
         }
     }

@@ -65,6 +65,8 @@ mod tests {
             Changed::Budget(name()),
             Changed::Tag(name()),
             Changed::Model(name()),
+            Changed::Answer(name()),
+            Changed::Answers,
             Changed::Everything,
         ] {
             assert_eq!(News::read(&news(changed.clone()).text()), news(changed));

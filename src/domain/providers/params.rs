@@ -6,51 +6,68 @@ use crate::base::error::{Error, Kind};
 use crate::domain::deployment::Deployment;
 use crate::wire::surface::Surface;
 
-/// Whether a body parameter is for the gateway alone and must not reach any provider.
+/// What a body parameter that is for the gateway has to do with the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Own {
+    /// It says how the request is to be handled here: the answer is the same whatever it is.
+    Handling,
+    /// It changes what is asked, or of whom.
+    Asking,
+}
+
+/// The table of all parameters that are for the gateway; `None`: a provider gets it.
 ///
 /// `metadata` is not among them: see [`forwards_metadata`].
-pub fn gateway_only(name: &str) -> bool {
-    if name.starts_with("mock_") {
-        return true;
-    }
-    matches!(
-        name,
+fn own(name: &str) -> Option<Own> {
+    match name {
+        "cache"
+        | "caching"
+        | "content_policy_fallbacks"
+        | "context_window_fallbacks"
+        | "disable_fallbacks"
+        | "fallbacks"
+        | "include_fallback_errors"
+        | "keepalive_seconds"
+        | "litellm_metadata"
+        | "litellm_session_id"
+        | "litellm_trace_id"
+        | "max_retries"
+        | "no-log"
+        | "num_retries"
+        | "priority"
+        | "request_timeout"
+        | "stream_timeout"
+        | "timeout"
+        | "ttl" => Some(Own::Handling),
         "additional_drop_params"
-            | "allowed_openai_params"
-            | "api_base"
-            | "api_key"
-            | "api_version"
-            | "azure_ad_token"
-            | "base_url"
-            | "cache"
-            | "caching"
-            | "content_policy_fallbacks"
-            | "context_window_fallbacks"
-            | "custom_llm_provider"
-            | "disable_fallbacks"
-            | "drop_params"
-            | "extra_body"
-            | "extra_headers"
-            | "fallbacks"
-            | "fastest_response"
-            | "guardrails"
-            | "include_fallback_errors"
-            | "keepalive_seconds"
-            | "litellm_metadata"
-            | "litellm_session_id"
-            | "litellm_trace_id"
-            | "max_retries"
-            | "no-log"
-            | "num_retries"
-            | "organization"
-            | "priority"
-            | "request_timeout"
-            | "stream_timeout"
-            | "tags"
-            | "timeout"
-            | "ttl"
-            | "user_config"
-    )
+        | "allowed_openai_params"
+        | "api_base"
+        | "api_key"
+        | "api_version"
+        | "azure_ad_token"
+        | "base_url"
+        | "custom_llm_provider"
+        | "drop_params"
+        | "extra_body"
+        | "extra_headers"
+        | "fastest_response"
+        | "guardrails"
+        | "organization"
+        | "tags"
+        | "user_config" => Some(Own::Asking),
+        _ if name.starts_with("mock_") => Some(Own::Asking),
+        _ => None,
+    }
+}
+
+/// Whether a body parameter is for the gateway alone and must not reach any provider.
+pub fn gateway_only(name: &str) -> bool {
+    own(name).is_some()
+}
+
+/// Whether it says how a request is to be handled here and not what is asked.
+pub fn only_handling(name: &str) -> bool {
+    own(name) == Some(Own::Handling)
 }
 
 /// Models of OpenAI's own that refuse parameters which all others take.
@@ -196,6 +213,20 @@ mod tests {
             assert_eq!(family(&deployment(OPENAI, model), model), expected, "{model}");
         }
         assert_eq!(family(&deployment(MISTRAL, "o3"), "o3"), Family::Plain);
+    }
+
+    #[test]
+    fn what_changes_no_answer_reaches_no_provider() {
+        for (name, gateway, handling) in [
+            ("num_retries", true, true),
+            ("ttl", true, true),
+            ("drop_params", true, false),
+            ("mock_response", true, false),
+            ("temperature", false, false),
+            ("metadata", false, false),
+        ] {
+            assert_eq!((gateway_only(name), only_handling(name)), (gateway, handling), "{name}");
+        }
     }
 
     #[test]

@@ -81,8 +81,15 @@ pub fn keep(cache: &ResponseCache, question: &Question, facts: &Finished, stored
 }
 
 impl Consulted {
-    /// The request is over: keeps the stream that it answered with, if all of it came.
+    /// The request is over: counts a miss, and keeps the stream that it answered with, if all of it came.
     pub fn finished(&self, facts: &Finished) {
+        if let Some(cache) = &self.missed {
+            // Where nobody has answered, that has been counted.
+            if self.question.epoch.get().is_some() {
+                cache.count(Outcome::Miss);
+            }
+            cache.count_model(false, &self.question.call.resolved.group);
+        }
         let Some(recording) = self.stream.as_ref().filter(|_| facts.error.is_none() && facts.status == 200)
         else {
             return;

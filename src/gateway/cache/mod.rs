@@ -55,11 +55,13 @@ pub struct Consulted {
     pub leads: Option<together::Lead>,
     /// The inputs that the cache knew, where it knew some.
     pub inputs: Option<Inputs>,
+    /// The cache, where it was asked and did not know: a miss, unless somebody else's answer ends the request.
+    missed: Option<ResponseCache>,
 }
 
 impl Consulted {
     fn new(question: Rc<Question>, hit: bool) -> Self {
-        Consulted { question, hit, stream: None, leads: None, inputs: None }
+        Consulted { question, hit, stream: None, leads: None, inputs: None, missed: None }
     }
 }
 
@@ -74,7 +76,7 @@ pub async fn consult(
     record: &mut Record,
 ) -> Result<Option<Answer>, Error> {
     let (Some(cache), caller) = (&gateway.shared.cache, admitted.caller().clone()) else { return Ok(None) };
-    let Some(question) = question(admitted.call(), &caller, headers)? else { return Ok(None) };
+    let Some(question) = question(cache, admitted.call(), &caller, headers)? else { return Ok(None) };
     let mut consulted = Consulted::new(Rc::clone(&question), false);
     let mut found = None;
     if let Some(inputs) = Inputs::of(&question).filter(|_| question.by_input) {
@@ -95,6 +97,12 @@ pub async fn consult(
                 Together::Alone => {}
             }
         }
+        if question.reads {
+            match &found {
+                Some(_) => cache.count_model(true, &question.call.resolved.group),
+                None => consulted.missed = Some(cache.clone()),
+            }
+        }
     }
     if let Some(stored) = found {
         return hit::answer(gateway, &question, &stored, caller, record).await.map(Some);
@@ -103,9 +111,17 @@ pub async fn consult(
     Ok(None)
 }
 
-fn question(call: &Rc<Call>, caller: &Caller, headers: &HeaderMap) -> Result<Option<Rc<Question>>, Error> {
+fn question(
+    cache: &ResponseCache,
+    call: &Rc<Call>,
+    caller: &Caller,
+    headers: &HeaderMap,
+) -> Result<Option<Rc<Question>>, Error> {
     match &call.table.config.cache {
-        Some(settings) => question::of(settings, call, caller, headers),
+        Some(settings) => {
+            question::warn_of(cache, caller);
+            question::of(settings, call, caller, headers)
+        }
         None => Ok(None),
     }
 }
@@ -122,10 +138,9 @@ async fn ask(gateway: &Gateway, question: &Question) -> Option<Arc<Stored>> {
     if stored.is_none() && question.call.stream {
         stored = as_stream(cache, question).await;
     }
-    if stored.is_some() || found.epoch.is_some() {
-        cache.count(if stored.is_some() { Outcome::Hit } else { Outcome::Miss });
+    if stored.is_some() {
+        cache.count(Outcome::Hit);
     }
-    cache.count_model(stored.is_some(), &question.call.resolved.group);
     stored
 }
 

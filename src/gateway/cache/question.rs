@@ -117,7 +117,8 @@ pub(super) fn of(
     }
     let tenant = tenant(settings.scope, caller);
     let namespace = controls.namespace.or_else(|| settings.namespace.clone());
-    let ttl = controls.ttl.or_else(|| own_ttl(call));
+    // Longer than the operator has said nobody keeps anything.
+    let ttl = controls.ttl.map_or(settings.ttl, |seconds| Duration::from_secs(seconds).min(settings.ttl));
     let inputs = inputs(call);
     let key = match inputs.as_deref() {
         Some([only]) => digest(call, &tenant, namespace.as_deref(), &[INPUT]).with(INPUT, only),
@@ -132,7 +133,7 @@ pub(super) fn of(
         shares: settings.shares_calls && reads && stores && !call.stream,
         reads,
         stores,
-        ttl: ttl.map_or(settings.ttl, Duration::from_secs),
+        ttl,
         max_age: controls.max_age,
         most_bytes: settings.max_entry_bytes,
         epoch: Cell::new(None),
@@ -143,19 +144,40 @@ pub(super) fn of(
 /// What the request says, and what its key says over it.
 fn wanted(call: &Call, caller: &Caller, headers: &HeaderMap) -> Result<Controls, Error> {
     let mut controls = Controls::default();
+    let key = caller.identity().key();
+    let allowed = key.map_or(&[][..], |key| &key.allowed_cache_controls);
     for header in headers.get_all(CACHE_CONTROL).filter_map(|value| value.to_str().ok()) {
+        controls::permitted(controls::in_header(header), allowed, "Cache-Control")?;
         controls.apply_header(header);
     }
-    let key = caller.identity().key();
+    if let Some(off) = off(call) {
+        controls::permitted(off, allowed, "caching")?;
+    }
+    if let Some(ttl) = own_ttl(call)? {
+        controls::permitted(["ttl"], allowed, "ttl")?;
+        controls.ttl = Some(ttl);
+    }
     if let Some(sent) = sent(&call.body)? {
-        let allowed = key.map_or(&[][..], |key| &key.allowed_cache_controls);
-        controls::permitted(&sent, allowed)?;
+        controls::permitted(sent.keys().map(String::as_str), allowed, "cache")?;
         controls.apply(&sent)?;
     }
     if let Some(Value::Object(of_key)) = key.and_then(|key| key.metadata.get("cache")) {
-        controls.apply(of_key)?;
+        // What an older database holds wrongly is no fault of the request's: see `warn_of`.
+        let _ = controls.apply_what_can_be(of_key);
     }
     Ok(controls)
+}
+
+/// Says once of a key that its `metadata.cache` is left aside where it cannot be.
+pub(super) fn warn_of(cache: &ResponseCache, caller: &Caller) {
+    let Some(key) = caller.identity().key() else { return };
+    if let Some(Value::Object(controls)) = key.metadata.get("cache")
+        && let Err(wrong) = Controls::default().apply_what_can_be(controls)
+        && cache.is_first_word_of(&key.hash)
+    {
+        let (key, wrong) = (key.hash.as_str(), wrong.message());
+        tracing::warn!(key, wrong, "metadata.cache of a key is left aside where it cannot be");
+    }
 }
 
 /// The body's `cache` object.
@@ -171,14 +193,19 @@ fn sent(body: &Body) -> Result<Option<JsonMap>, Error> {
     }
 }
 
-/// LiteLLM's older way to say it: `caching: false`.
+/// LiteLLM's older way to say it, `caching: false`, as the controls that it stands for.
+fn off(call: &Call) -> Option<[&'static str; 2]> {
+    switched_off(call).then_some(["no-cache", "no-store"])
+}
+
 fn switched_off(call: &Call) -> bool {
     call.body.json().is_some_and(|body| body.bool("caching") == Some(false))
 }
 
 /// LiteLLM's older way to say how long: `ttl` beside the other members.
-fn own_ttl(call: &Call) -> Option<u64> {
-    call.body.json()?.u64("ttl")
+fn own_ttl(call: &Call) -> Result<Option<u64>, Error> {
+    let raw = call.body.json().and_then(|body| body.get("ttl")).filter(|raw| *raw != "null");
+    raw.map(controls::ttl).transpose()
 }
 
 /// The inputs of a request for embeddings that are looked up one by one.
@@ -281,7 +308,7 @@ fn json(surface: &Surface, endpoint: Endpoint, without: &[&str], digest: &mut Di
         let asks = match name {
             "metadata" => metadata,
             "stream" => streams,
-            other => !only_handling(other),
+            other => !params::only_handling(other),
         };
         asks && !without.contains(&name)
     };
@@ -291,35 +318,8 @@ fn json(surface: &Surface, endpoint: Endpoint, without: &[&str], digest: &mut Di
 }
 
 fn parts(form: &Multipart, digest: &mut Digest) {
-    for (name, content) in form.parts().filter(|(name, _)| !only_handling(name)) {
+    for (name, content) in form.parts().filter(|(name, _)| !params::only_handling(name)) {
         digest.part("field", name.as_bytes());
         digest.part("content", content);
     }
-}
-
-/// Members that say how a request is to be handled here and not what is asked: no provider gets them, and the answer is
-/// the same whatever they are.
-fn only_handling(name: &str) -> bool {
-    matches!(
-        name,
-        "cache"
-            | "caching"
-            | "content_policy_fallbacks"
-            | "context_window_fallbacks"
-            | "disable_fallbacks"
-            | "fallbacks"
-            | "include_fallback_errors"
-            | "keepalive_seconds"
-            | "litellm_metadata"
-            | "litellm_session_id"
-            | "litellm_trace_id"
-            | "max_retries"
-            | "no-log"
-            | "num_retries"
-            | "priority"
-            | "request_timeout"
-            | "stream_timeout"
-            | "timeout"
-            | "ttl"
-    )
 }

@@ -17,6 +17,7 @@ use super::headers::put;
 use super::pipeline::Gateway;
 use super::record::Record;
 use super::reserve::Reserved;
+use crate::actors::response_cache::Outcome as Looked;
 use crate::actors::semantic_cache::{Outcome, SemanticCache};
 use crate::base::clock::{self, unix_ms};
 use crate::config::model::SemanticSettings;
@@ -58,6 +59,10 @@ pub async fn answer(gateway: &Gateway, reserved: &Reserved, record: &mut Record)
     let asked = cache::asked(record)?;
     let caller = record.facts()?.taken.as_ref()?.caller.clone();
     let similar = similar(gateway, settings, &asked, &caller).await?;
+    if let Some(cache) = &gateway.shared.cache {
+        cache.count(Looked::Similar);
+        cache.count_model(true, &asked.call.resolved.group);
+    }
     let mut answer = hit::give(gateway, &asked, &similar.stored, reserved.standings(), record);
     let headers = answer.head.headers_mut();
     cache::tell(&asked, &similar.key, true, headers);

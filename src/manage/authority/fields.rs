@@ -119,7 +119,8 @@ pub const TEAM: &[(&str, May)] = &[
 ];
 
 /// Entries of the metadata that the gateway goes by.
-pub const GOVERNING: [&str; 11] = [
+pub const GOVERNING: [&str; 12] = [
+    "cache",
     "model_rpm_limit",
     "model_tpm_limit",
     "tag_rpm_limit",

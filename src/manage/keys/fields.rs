@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::base::error::Error;
+use crate::domain::cache::Controls;
 use crate::domain::keys::reset::rolling_end;
 use crate::domain::keys::{Key, Limits, RouterSettings, Window};
 use crate::manage::authority::groups;
@@ -80,6 +81,18 @@ fn model_budget(model: &str, budget: &Value) -> Result<(), Error> {
         budget.period(length).map_err(|_| bad())?;
     }
     Ok(())
+}
+
+/// `metadata.cache`: what the owner's requests want of the response cache.
+fn cache_controls(metadata: &crate::domain::keys::JsonMap) -> Result<(), Error> {
+    let wrong = |cause: &str| fail::invalid("metadata.cache", format!("`metadata.cache` cannot be: {cause}"));
+    match metadata.get("cache") {
+        None | Some(Value::Null) => Ok(()),
+        Some(Value::Object(controls)) => {
+            Controls::default().apply(controls).map_err(|error| wrong(error.message()))
+        }
+        Some(_) => Err(wrong("it must be an object, as {\"no-cache\": true, \"ttl\": 60}.")),
+    }
 }
 
 /// Budgets over several lengths.
@@ -221,7 +234,11 @@ pub fn metadata(
     metadata: &mut crate::domain::keys::JsonMap,
     inside: &[&str],
 ) -> Result<(), Error> {
-    body.object("metadata")?.fill(metadata);
+    let given = body.object("metadata")?;
+    if let Given::Is(given) = &given {
+        cache_controls(given)?;
+    }
+    given.fill(metadata);
     for name in ["model_rpm_limit", "model_tpm_limit"] {
         if let Given::Is(limits) = body.object(name)? {
             let limits = Body(limits);

@@ -48,6 +48,95 @@ async fn a_key_says_how_its_requests_use_the_cache() {
         refused.error()["message"].as_str().unwrap().contains("Not allowed to set ttl as a cache control")
     );
     assert_eq!(provider.stats(NUMBERED).requests, 3, "nothing was sent");
+    // Nor may it say the same in another way.
+    let bearer = format!("Bearer {bounded}");
+    for (header, control) in [("no-store", "no-store"), ("max-age=5", "s-maxage"), ("s-maxage=5", "ttl")] {
+        let headers = [("authorization", bearer.as_str()), ("cache-control", header)];
+        let refused = gateway.post_with("/v1/chat/completions", &headers, &hello("a")).await;
+        assert_eq!((refused.status(), &refused.error()["param"]), (403, &json!("Cache-Control")), "{header}");
+        let message = refused.error()["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(&format!("Not allowed to set {control} ")), "{message}");
+    }
+    for (more, param) in [(json!({"ttl": 5}), "ttl"), (json!({"caching": false}), "caching")] {
+        let refused = chat_as(&gateway, &bounded, &with(hello("a"), more)).await;
+        assert_eq!((refused.status(), &refused.error()["param"]), (403, &json!(param)));
+    }
+    assert_eq!(provider.stats(NUMBERED).requests, 3, "nothing was sent");
+    let headers = [("authorization", bearer.as_str()), ("cache-control", "no-cache")];
+    assert_eq!(gateway.post_with("/v1/chat/completions", &headers, &hello("a")).await.status(), 200);
+}
+
+#[tokio::test]
+async fn nobody_has_answers_kept_for_longer_than_the_configuration_says() {
+    let provider = FakeProvider::start().await;
+    let gateway = cached(&provider, json!({"type": "local", "ttl": 1})).await;
+    let lasting = key(&gateway, json!({"metadata": {"cache": {"ttl": 3600}}})).await;
+    let asks = |more: Value| with(hello("a"), more);
+    let age = [("authorization", format!("Bearer {KEY}")), ("cache-control", "s-maxage=3600".to_owned())];
+    let age: Vec<(&str, &str)> = age.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    for body in [asks(json!({"cache": {"ttl": 3600}, "seed": 1})), asks(json!({"ttl": "3600", "seed": 2}))] {
+        let first = said(&chat_as(&gateway, KEY, &body).await);
+        eventually("its time is over", || async {
+            (said(&chat_as(&gateway, KEY, &body).await) != first).then_some(())
+        })
+        .await;
+    }
+    let first = said(&gateway.post_with("/v1/chat/completions", &age, &asks(json!({"seed": 3}))).await);
+    eventually("its time is over", || async {
+        (said(&chat_as(&gateway, KEY, &asks(json!({"seed": 3}))).await) != first).then_some(())
+    })
+    .await;
+    let first = said(&chat_as(&gateway, &lasting, &hello("a")).await);
+    eventually("its time is over", || async {
+        (said(&chat_as(&gateway, &lasting, &hello("a")).await) != first).then_some(())
+    })
+    .await;
+    let wrong = chat_as(&gateway, KEY, &asks(json!({"ttl": "soon"}))).await;
+    assert_eq!((wrong.status(), &wrong.error()["param"]), (400, &json!("ttl")));
+}
+
+#[tokio::test]
+async fn what_a_key_cannot_want_of_the_cache_is_refused_where_it_is_written() {
+    let provider = FakeProvider::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.db");
+    let database = json!({"general_settings": {"database_url": format!("sqlite:///{}", file.display())}});
+    let gateway = Gateway::serve(&with(cached_config(&provider, json!({"type": "local"})), database)).await;
+    let good =
+        done(&gateway, "POST", "/key/generate", json!({"metadata": {"cache": {"no-store": true}}})).await;
+    let team = done(&gateway, "POST", "/team/new", json!({"team_alias": "a"})).await;
+    for wrong in [json!({"ttl": "soon"}), json!({"no-cache": 3}), json!(true), json!({"namespace": ""})] {
+        let metadata = json!({"cache": wrong});
+        for (path, body) in [
+            ("/key/generate", json!({"metadata": metadata})),
+            ("/key/update", json!({"key": good["key"], "metadata": metadata})),
+            ("/team/new", json!({"metadata": metadata})),
+            ("/team/update", json!({"team_id": team["team_id"], "metadata": metadata})),
+            ("/user/new", json!({"metadata": metadata})),
+        ] {
+            let refused = ask(&gateway, KEY, "POST", path, &body).await;
+            assert_eq!(refused.status(), 400, "{path} {wrong}: {}", refused.text());
+            assert_eq!(refused.error()["param"], "metadata.cache", "{path}");
+        }
+    }
+    // What an older database holds is left aside, and the rest of it holds.
+    let hash = good["token"].as_str().unwrap();
+    let changed = rusqlite::Connection::open(&file).unwrap().execute(
+        "UPDATE stagedoor_keys SET doc = json_set(doc, '$.metadata.cache.ttl', 'soon') WHERE id = ?1",
+        [hash],
+    );
+    assert_eq!(changed.unwrap(), 1);
+    let other = Gateway::serve(&with(
+        cached_config(&provider, json!({"type": "local"})),
+        json!({"general_settings": {"database_url": format!("sqlite:///{}", file.display())}}),
+    ))
+    .await;
+    let key = good["key"].as_str().unwrap();
+    let answers =
+        [said(&chat_as(&other, key, &hello("a")).await), said(&chat_as(&other, key, &hello("a")).await)];
+    assert_eq!(answers, ["answer 1", "answer 2"], "nothing is kept for it");
+    let told = other.log().matches("metadata.cache of a key is left aside").count();
+    assert_eq!(told, 1, "{}", other.log());
 }
 
 /// Where answers cost a hundred dollars.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{NUMBERED, cached, hello, said};
 use crate::cluster::redis::{Cluster, Redis};
 use crate::harness::{FakeProvider, Gateway, eventually, with};
+use crate::manage::done;
 
 fn in_redis(redis: &Redis, more: Value) -> Value {
     with(json!({"type": "redis", "host": "127.0.0.1", "port": redis.port}), more)
@@ -51,6 +52,72 @@ async fn a_cluster_keeps_answers_too() {
         said(&gateway.chat(&hello(text)).await);
     }
     assert_eq!(provider.stats(NUMBERED).requests, calls);
+}
+
+/// The master that Sentinels name is asked, and the one that they name after it.
+#[tokio::test]
+async fn sentinels_say_where_answers_are() {
+    let (master, provider) = (Redis::start(&[]), FakeProvider::start().await);
+    let replica = Redis::start(&[format!("replicaof 127.0.0.1 {}", master.port)]);
+    let sentinel = Redis::sentinel(master.port);
+    let nodes = json!([["127.0.0.1", sentinel.port]]);
+    let params = json!({"type": "redis", "sentinel_nodes": nodes, "service_name": "main", "ttl": 3600});
+    let gateway = cached(&provider, params).await;
+    gateway.logged("Redis is reached").await;
+    kept(&gateway, &hello("a")).await;
+    let calls = provider.stats(NUMBERED).requests;
+    eventually("the replica has the answer", || async {
+        (master.tell(&["WAIT", "1", "100"]) == ":1").then_some(())
+    })
+    .await;
+    // Sentinels look for replicas every ten seconds.
+    eventually("Sentinel knows of the replica", || async {
+        let told = sentinel.tell(&["SENTINEL", "REPLICAS", "main"]);
+        (told == "*1").then_some(())
+    })
+    .await;
+    master.signal("KILL");
+    eventually("the replica is the master", || async {
+        (replica.tell(&["ROLE"]) == "*3" && replica.tell(&["SET", "probe", "1"]) == "+OK").then_some(())
+    })
+    .await;
+    kept(&gateway, &hello("b")).await;
+    let known = gateway.chat(&with(hello("a"), json!({"cache": {"no-store": true}}))).await;
+    assert_eq!(known.header("x-litellm-cache-hit"), Some("True"), "what was kept before is known there");
+    assert!(provider.stats(NUMBERED).requests > calls, "another question was asked meanwhile");
+    // A failover needs no more than a miss from anybody.
+    assert_eq!(gateway.chat(&hello("c")).await.status(), 200);
+}
+
+/// Each replica keeps its own answers; what an operator has forgotten on one, all forget.
+#[tokio::test]
+async fn local_answers_are_forgotten_on_all_replicas() {
+    let (redis, provider) = (Redis::start(&[]), FakeProvider::start().await);
+    let bus = json!({"router_settings": {"redis_host": "127.0.0.1", "redis_port": redis.port}});
+    let config = with(super::cached_config(&provider, json!({"type": "local"})), bus);
+    let (one, other) = (Gateway::serve(&config).await, Gateway::serve(&config).await);
+    for gateway in [&one, &other] {
+        gateway.logged("changes made by other replicas are heard").await;
+    }
+    kept(&one, &hello("a")).await;
+    kept(&other, &hello("a")).await;
+    kept(&other, &hello("b")).await;
+    let hit = async |gateway: &Gateway, text: &str| {
+        let reply = gateway.chat(&with(hello(text), json!({"cache": {"no-store": true}}))).await;
+        reply.header("x-litellm-cache-hit") == Some("True")
+    };
+    let key = one.chat(&hello("a")).await.header("x-litellm-cache-key").unwrap().to_owned();
+    let told = done(&one, "POST", "/cache/delete", json!({"keys": [key]})).await;
+    assert_eq!(told, json!({"status": "success", "replicas": "all"}));
+    eventually("the other replica forgets it", || async { (!hit(&other, "a").await).then_some(()) }).await;
+    assert!(hit(&other, "b").await, "and nothing else");
+    done(&one, "POST", "/cache/flushall", json!({})).await;
+    eventually("the other replica forgets all", || async { (!hit(&other, "b").await).then_some(()) }).await;
+    // Who can tell nobody says so.
+    let alone = cached(&provider, json!({"type": "local"})).await;
+    let told = done(&alone, "POST", "/cache/flushall", json!({})).await;
+    assert_eq!((&told["status"], &told["replicas"]), (&json!("success"), &json!("this")));
+    assert!(told["message"].as_str().unwrap().contains("only those of the replica that was asked"), "{told}");
 }
 
 #[tokio::test]

@@ -82,6 +82,15 @@ async fn the_same_question_in_other_words_is_answered_from_the_cache() {
         assert_eq!(counted, Some(count), "{label}");
     }
     assert_eq!(gateway.metric("stagedoor_semantic_cache_entries", &[]).await, Some(3.0));
+    for (name, label, count) in [
+        ("stagedoor_cache_lookups_total", "similar", 2.0),
+        ("stagedoor_cache_lookups_total", "hit", 1.0),
+        ("stagedoor_cache_lookups_total", "miss", 3.0),
+        ("litellm_cache_hits_metric_total", "gpt", 3.0),
+        ("litellm_cache_misses_metric_total", "gpt", 3.0),
+    ] {
+        assert_eq!(gateway.metric(name, &[label]).await, Some(count), "{name} {label}");
+    }
     let key = first.header("x-litellm-cache-key").unwrap();
     done(&gateway, "POST", "/cache/delete", json!({"keys": [key]})).await;
     assert_eq!(

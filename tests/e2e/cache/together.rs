@@ -22,6 +22,13 @@ async fn they_share_one_call_where_that_is_switched_on() {
     assert_eq!(provider.stats(NUMBERED).requests, 1);
     let hits = replies.iter().filter(|reply| reply.header("x-litellm-cache-hit") == Some("True")).count();
     assert_eq!(hits, 19);
+    for (name, label, count) in [
+        ("stagedoor_cache_lookups_total", "miss", 1.0),
+        ("litellm_cache_hits_metric_total", "gpt", 19.0),
+        ("litellm_cache_misses_metric_total", "gpt", 1.0),
+    ] {
+        assert_eq!(gateway.metric(name, &[label]).await, Some(count), "{name} {label}");
+    }
     assert!(gateway.metric("stagedoor_cache_lookups_total", &["shared"]).await > Some(0.0));
     let apart = cached(&provider, json!({"type": "local"})).await;
     at_once(&apart, &hello("a"), 5).await;

@@ -29,7 +29,7 @@ pub const AREA: Area = Area {
         op(
             Post,
             "/cache/flushall",
-            "Forget all answers, on all replicas where they are in Redis; nothing else in that Redis is touched.",
+            "Forget all answers, on all replicas that can be told; nothing else in Redis is touched.",
             &[],
             DONE,
         ),
@@ -43,4 +43,11 @@ pub const AREA: Area = Area {
     ],
 };
 
-const DONE: Reply = row("It is done.", &[&[f("status", Kind::Text, "success.")]]);
+const DONE: Reply = row(
+    "It is done.",
+    &[&[
+        f("status", Kind::Text, "success."),
+        f("replicas", Kind::Text, "all, or this: answers are kept in memory, and the others cannot be told."),
+        f("message", Kind::Text, "What that means, where only this replica has forgotten."),
+    ]],
+);
