@@ -13,7 +13,7 @@ use super::exports::Exports;
 use super::remember::Served;
 use super::server::Tellers;
 use super::{
-    audit, banner, coordination, generate_key, health, heartbeat, import_litellm, models, prices,
+    audit, banner, coordination, evictions, generate_key, health, heartbeat, import_litellm, models, prices,
     remember, server, shutdown, watch,
 };
 use crate::actors::bulletin::Bulletin;
@@ -28,6 +28,7 @@ use crate::gateway::caller::Identities;
 use crate::gateway::decisions::Decisions;
 use crate::gateway::pipeline::Shared;
 use crate::gateway::reserve::{Draining, InFlight};
+use crate::manage::Manage;
 use crate::redis_link::Link;
 use crate::telemetry::logging::{self, LogSettings};
 use crate::telemetry::{Metrics, names};
@@ -171,8 +172,7 @@ async fn serve(cli: &Cli, config: Arc<Config>, master: &Master) -> Result<ExitCo
     let tellers = Tellers { alerts: alerts.clone(), exports: exports.intake(), bulletin };
     let running = server::start(cli, &shared, &manage, &ledger, tellers, tls)?;
     banner::say_started(&running, &config, master, cli.config.as_deref());
-    control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));
-    control.spawn(upkeep(metrics));
+    look_after(&control, &manage, shared.redis.clone(), metrics);
     let code = shutdown::run_until_stopped(running, &shared, signals).await;
     if let Some(cluster) = &cluster {
         cluster.leave().await;
@@ -298,6 +298,15 @@ fn keep_topology(current: &topology::Current, ground: &Ground) -> Kept<Topology>
     Kept::start("topology", ground.control.clone(), restarts, move |notice| {
         Topology::new(Arc::clone(&current), own.clone(), notice)
     })
+}
+
+/// Looks now and then after what lies beside the requests' way.
+fn look_after(control: &Arbiter, manage: &Manage, redis: Option<Link>, metrics: Metrics) {
+    control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));
+    if let Some(link) = redis {
+        control.spawn(evictions::run(link, metrics.clone()));
+    }
+    control.spawn(upkeep(metrics));
 }
 
 /// Keeps the registry's memory flat.

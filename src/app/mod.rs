@@ -7,6 +7,7 @@ pub mod boot;
 pub mod carrier;
 pub mod cli;
 mod coordination;
+mod evictions;
 mod exports;
 pub mod fixed;
 pub mod generate_key;

@@ -10,6 +10,7 @@ mod counters;
 mod dial;
 mod driver;
 pub mod fault;
+pub mod memory;
 mod meters;
 pub mod reserve;
 pub mod script;
@@ -19,7 +20,7 @@ pub mod vectors;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{Link, PATIENCE, State, silence};
+pub use connection::{Link, PATIENCE, State, VERDICT, silence};
 pub use counters::{Counters, Lost};
 pub use fault::LinkError;
 pub use redis::{Cmd, Value, cmd};

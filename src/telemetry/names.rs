@@ -72,6 +72,8 @@ pub const CLUSTER_HEARS: &str = "stagedoor_cluster_hears";
 pub const REDIS_UP: &str = "stagedoor_redis_up";
 /// Calls to the shared Redis, by result: `ok`, `refused`, `late`, `broken`, `down`.
 pub const REDIS_CALLS: &str = "stagedoor_redis_calls_total";
+/// Keys that the shared Redis was seen to evict for want of memory.
+pub const REDIS_EVICTED: &str = "stagedoor_redis_evicted_keys_total";
 /// Seconds that calls to the shared Redis took; those that were not sent because it is down are left out.
 pub const REDIS_SECONDS: &str = "stagedoor_redis_call_seconds";
 /// Lines of the log that were dropped because standard error did not take them.
@@ -236,6 +238,7 @@ pub const HELP: &[(&str, &str)] = &[
     (CLUSTER_HEARS, "1 while changes made by other replicas are heard, 0 while they are not."),
     (REDIS_UP, "1 while the shared Redis can be used, 0 while it cannot."),
     (REDIS_CALLS, "Calls to the shared Redis, by result."),
+    (REDIS_EVICTED, "Keys that the shared Redis was seen to evict for want of memory, counters among them."),
     (REDIS_SECONDS, "Seconds that calls to the shared Redis took."),
     (LOG_DROPPED, "Lines of the log that were dropped because standard error did not take them."),
     (RELOADS, "Configurations taken over or refused."),

@@ -120,6 +120,23 @@ async fn local_answers_are_forgotten_on_all_replicas() {
     assert!(told["message"].as_str().unwrap().contains("only those of the replica that was asked"), "{told}");
 }
 
+/// Counters live where answers live: whoever pays for both must hear that something was thrown away.
+#[tokio::test]
+async fn a_redis_that_evicts_is_told_of() {
+    let settings = ["maxmemory 6mb".to_owned(), "maxmemory-policy allkeys-lru".to_owned()];
+    let (redis, provider) = (Redis::start(&settings), FakeProvider::start().await);
+    let gateway = cached(&provider, in_redis(&redis, json!({}))).await;
+    gateway.logged("may evict counters of limits and budgets").await;
+    let evicted = "stagedoor_redis_evicted_keys_total";
+    assert_eq!(gateway.metric(evicted, &[]).await, Some(0.0));
+    let large = "x".repeat(500_000);
+    for number in 0..30 {
+        redis.tell(&["SET", &format!("large{number}"), &large]);
+    }
+    gateway.logged("Redis has evicted keys for want of memory").await;
+    assert!(gateway.metric(evicted, &[]).await > Some(0.0));
+}
+
 #[tokio::test]
 async fn a_frozen_redis_costs_a_miss_and_no_wait() {
     let (redis, provider) = (Redis::start(&[]), FakeProvider::start().await);
