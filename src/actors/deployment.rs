@@ -22,7 +22,9 @@ use super::keeper::DeathNotice;
 use crate::base::error::Kind;
 use crate::domain::deployment::Deployment;
 use crate::domain::notice::{Notice, NoticeKind};
-use crate::domain::reliability::{CooldownRules, CooldownStarted, Outage, OutageRules, OutageWatch};
+use crate::domain::reliability::{
+    CooldownRules, CooldownStarted, HangWatch, Outage, OutageRules, OutageWatch,
+};
 use crate::domain::routing::samples::Samples;
 use crate::domain::routing::state::{AttemptFact, DeploymentState};
 use crate::telemetry::Metrics;
@@ -50,6 +52,7 @@ pub struct DeploymentActor {
     setup: Setup,
     state: DeploymentState,
     outages: OutageWatch,
+    hangs: HangWatch,
     metrics: Metrics,
     series: DeploymentSeries,
     names: DeploymentNames,
@@ -73,7 +76,8 @@ impl DeploymentActor {
         let series =
             DeploymentSeries::new(&metrics, &deployment.group, &names.labels(), capacity.rpm, capacity.tpm);
         series.state.set(0.0);
-        DeploymentActor { setup, state, outages: OutageWatch::default(), metrics, series, names, notice }
+        let (outages, hangs) = (OutageWatch::default(), HangWatch::default());
+        DeploymentActor { setup, state, outages, hangs, metrics, series, names, notice }
     }
 
     fn take_in(&mut self, fact: &AttemptFact) {
@@ -86,9 +90,33 @@ impl DeploymentActor {
             let message = format!("Deployment rests for {seconds:.1} s after {label}");
             self.post(NoticeKind::Cooldown, "Medium", message, label);
         }
-        if let Err(failure) = &fact.outcome {
-            self.watch(failure.kind.behaviour().status, now);
+        match &fact.outcome {
+            Err(left) if left.kind == Kind::ClientGone && fact.first_token.is_none() => self.left(fact, now),
+            Err(failure) if failure.kind != Kind::ClientGone => {
+                self.watch(failure.kind.behaviour().status, now);
+            }
+            _ => self.hangs.answered(now),
         }
+    }
+
+    /// Tells operators of a deployment that lets clients wait until they leave, and answers nobody.
+    fn left(&mut self, fact: &AttemptFact, now: Instant) {
+        let rules = self.setup.outage;
+        let view = self.setup.cell.view();
+        let usual = if fact.stream { view.first_token.value() } else { view.whole.value() };
+        drop(view);
+        let usual = usual.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let Some(outage) = self.hangs.left(fact.started, usual, rules, now) else { return };
+        let (level, name, detail, count) = match outage {
+            Outage::Minor => ("Medium", "minor", "minor, silent", rules.minor),
+            Outage::Major => ("High", "major", "major, silent", rules.major),
+        };
+        let (within, waited) = (rules.within.as_secs(), fact.latency.as_secs_f64());
+        let message = format!(
+            "{name} outage: {count} clients left before the first token within {within} s, and nobody was answered \
+             meanwhile; the last had waited {waited:.1} s"
+        );
+        self.post(NoticeKind::Outage, level, message, detail);
     }
 
     /// Tells operators of an outage.
@@ -131,6 +159,8 @@ impl DeploymentActor {
                     self.series.latency_per_token.record(seconds / fact.output_tokens as f64);
                 }
             }
+            // Counted as a request and no more: a client that leaves is no failure of the deployment's.
+            Err(failure) if failure.kind == Kind::ClientGone => {}
             Err(failure) => {
                 let row = failure.kind.behaviour();
                 let labels = self.names.labels();

@@ -15,8 +15,8 @@ use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::domain::routing::{AttemptFact, FailureFact};
 
-/// An attempt under way. Dropped unfinished (the client hung up) it releases its lease and tells
-/// nothing: that says nothing about the deployment.
+/// An attempt under way. Dropped unfinished, because the client hung up, it releases its lease and tells just that: it
+/// makes no failure of the deployment's.
 pub struct AttemptGuard {
     lease: Lease,
     member: Option<Member>,
@@ -54,6 +54,11 @@ impl AttemptGuard {
         }
     }
 
+    /// Nothing was sent, so there is nothing to tell.
+    pub fn withdraw(mut self) {
+        self.member = None;
+    }
+
     /// It went well.
     pub fn succeed(mut self, usage: Option<&Usage>) {
         let now = clock::now();
@@ -64,7 +69,7 @@ impl AttemptGuard {
     }
 
     /// It failed. That time ran out which the caller chose says nothing about the deployment.
-    pub fn fail(self, error: &Error) {
+    pub fn fail(mut self, error: &Error) {
         let caller_timeout = match error.kind() {
             Kind::CallerDeadline => true,
             Kind::AttemptTimeout => self.impatient,
@@ -79,8 +84,8 @@ impl AttemptGuard {
         self.tell(0, Err(failure), clock::now());
     }
 
-    fn tell(self, output_tokens: u64, outcome: Result<(), FailureFact>, now: Instant) {
-        let Some(member) = &self.member else { return };
+    fn tell(&mut self, output_tokens: u64, outcome: Result<(), FailureFact>, now: Instant) {
+        let Some(member) = self.member.take() else { return };
         let started = self.lease.taken_at();
         let fact = AttemptFact {
             started,
@@ -91,6 +96,20 @@ impl AttemptGuard {
             stream: self.stream,
             outcome,
         };
-        self.outbox.tell(member, fact);
+        self.outbox.tell(&member, fact);
+    }
+}
+
+impl Drop for AttemptGuard {
+    fn drop(&mut self) {
+        if self.member.is_some() {
+            let left = FailureFact {
+                kind: Kind::ClientGone,
+                retry_after: None,
+                caller_timeout: true,
+                message: String::new(),
+            };
+            self.tell(0, Err(left), clock::now());
+        }
     }
 }

@@ -132,6 +132,9 @@ impl Live {
         self.silence.heard(now);
         let Some(splitter) = &mut self.splitter else {
             self.sounded = true;
+            if let Some(guard) = &mut self.guard {
+                guard.first_token(now);
+            }
             self.missing = self.missing.map(|missing| missing.saturating_sub(chunk.len() as u64));
             self.out.extend_from_slice(&chunk);
             return Ok(());

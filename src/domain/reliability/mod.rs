@@ -12,7 +12,7 @@ pub mod retry;
 
 pub use cooldown::{CooldownRules, CooldownStarted, Thresholds, Trigger};
 pub use fallback::FallbackPlan;
-pub use outage::{Outage, OutageRules, OutageWatch};
+pub use outage::{HangWatch, Outage, OutageRules, OutageWatch};
 pub use policy::{AllowedFails, Class, ClassCounts, Fallback, Fallbacks, RetryPolicy};
 pub use request_fallbacks::RequestFallbacks;
 pub use retry::{GroupFacts, Next, RetryState};

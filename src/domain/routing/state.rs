@@ -148,7 +148,8 @@ impl DeploymentState {
         now: Instant,
     ) -> Option<CooldownStarted> {
         let kind = failure.kind;
-        if Class::of(kind) == Some(Class::Timeout) {
+        let left = kind == Kind::ClientGone && fact.first_token.is_none();
+        if left || Class::of(kind) == Some(Class::Timeout) {
             self.was_slow(fact, now);
         }
         if !cooldown::speaks_against(kind, failure.caller_timeout, self.caller_names_model) {
