@@ -2,6 +2,7 @@
 
 use super::call::Call;
 use super::caller::Caller;
+use crate::actors::key_directory::Identity;
 use crate::base::error::{Error, Kind};
 use crate::domain::routing::groups::Resolved;
 use crate::domain::scope::ScopeKind;
@@ -42,4 +43,10 @@ fn denied(whose: ScopeKind, model: &str) -> Error {
 /// Whose list does not have the model under any of its names.
 pub fn forbidden(caller: &Caller, names: &[&str], resolved: &Resolved) -> Option<ScopeKind> {
     caller.identity().forbids(names, |name| resolved.in_access_group(name))
+}
+
+/// Whether a caller could ask for this group, and so may be told that there is one.
+pub fn may_know(identity: &Identity, resolved: &Resolved) -> bool {
+    let names = [&*resolved.name, &*resolved.group];
+    identity.forbids(&names, |name| resolved.in_access_group(name)).is_none()
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use smallvec::SmallVec;
 
 use super::attempt_guard::AttemptGuard;
-use super::attempts::{Served, Tally};
+use super::attempts::Served;
 use super::back::Back;
 use super::call::Call;
 use super::hop::Hop;
@@ -22,6 +22,7 @@ use super::patience::patience;
 use super::pipeline::Gateway;
 use super::prepare::{self, Prepared, Upstreamed};
 use super::silence::{Silence, Tick};
+use super::tally::Tally;
 use super::translate::Whole;
 use crate::actors::router::Picked;
 use crate::base::clock;
@@ -53,10 +54,16 @@ pub async fn run(
     let model = hop.resolved.members.get(picked.index).map(|member| member.model.clone());
     let guard = AttemptGuard::begin(picked.lease, call, std::rc::Rc::clone(&gateway.outbox));
     let model = model.unwrap_or_else(|| guard.deployment().model.as_str().into());
-    let prepared = prepare::prepare(gateway, call, hop, guard.deployment(), &model)?;
-    let started = clock::fresh();
+    let prepared = match prepare::prepare(gateway, call, hop, guard.deployment(), &model) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            guard.withdraw();
+            return Err(error);
+        }
+    };
+    tally.begun = Some(clock::fresh());
     let result = call_upstream(gateway, call, prepared, guard, tally).await;
-    tally.upstream += clock::now().saturating_duration_since(started);
+    tally.ended();
     result
 }
 
@@ -84,14 +91,8 @@ async fn call_upstream(
         }
         Upstreamed::Http { route, extra, bodies } => {
             // Boxed: it is rare, and would make every request's future larger.
-            let mut spent = None;
             let sending = (route, extra, bodies);
-            let result = Box::pin(several(gateway, call, sending, back, guard, &mut spent)).await;
-            if let (Err(_), Some(spent)) = (&result, spent) {
-                let before = tally.wasted.take();
-                tally.wasted = Some(Box::new(before.map_or(spent, |before| before.plus(&spent))));
-            }
-            return result;
+            return Box::pin(several(gateway, call, sending, back, guard, &mut tally.wasted)).await;
         }
     };
     let (reply, silence) = match result {
@@ -168,16 +169,19 @@ type Sending =
     (std::rc::Rc<crate::upstream::Route>, Vec<(String, crate::base::secret::Secret)>, SmallVec<[Bytes; 1]>);
 
 /// Several calls whose answers become one (a list of prompts on a chat provider), one after another on
-/// one lease: the caller's request counts once. `usage` is what those have consumed that came.
+/// one lease: the caller's request counts once. What has come counts as `wasted` until all are there, also when the
+/// client does not wait for that.
 async fn several(
     gateway: &Gateway,
     call: &Call,
     (route, extra, bodies): Sending,
     back: Back,
     guard: AttemptGuard,
-    usage: &mut Option<Usage>,
+    wasted: &mut Option<Box<Usage>>,
 ) -> Result<Served, Error> {
     let limit = call.table.config.general.max_response_bytes;
+    let before = wasted.as_deref().copied();
+    let mut usage: Option<Usage> = None;
     let mut replies = Vec::with_capacity(bodies.len());
     for body in bodies {
         let input_tokens = tokens::of_body(body.len());
@@ -197,13 +201,19 @@ async fn several(
         match one.await {
             Ok((reply, spent)) => {
                 let spent = spent.unwrap_or_else(|| uncounted(input_tokens, &reply));
-                *usage = Some(usage.map_or(spent, |usage| usage.plus(&spent)));
+                let all = usage.map_or(spent, |usage| usage.plus(&spent));
+                usage = Some(all);
+                *wasted = Some(Box::new(before.map_or(all, |before| before.plus(&all))));
                 replies.push(reply);
             }
             Err(error) => return Err(failed(guard, error)),
         }
     }
-    let whole: Whole = back.join(replies, *usage)?;
+    let whole: Whole = match back.join(replies, usage) {
+        Ok(whole) => whole,
+        Err(error) => return Err(failed(guard, error)),
+    };
+    *wasted = before.map(Box::new);
     guard.succeed(whole.usage.as_ref());
     Ok(Served::Whole { status: 200, whole, reply: None })
 }

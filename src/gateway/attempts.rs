@@ -13,12 +13,12 @@ use super::live::Live;
 use super::pipeline::Gateway;
 use super::record::{Record, Wild};
 use super::reserve::Reserved;
+use super::tally::{Step, Tally, Trail};
 use super::translate::Whole;
 use crate::actors::deployment::Inspect;
 use crate::actors::router::{self, NoPick, Pick, Picked};
 use crate::base::clock;
 use crate::base::error::{Error, Kind};
-use crate::base::usage::Usage;
 use crate::domain::deployment::Deployment;
 use crate::domain::reliability::{FallbackPlan, GroupFacts, Next, RetryState};
 use crate::domain::routing::groups::{Member, Resolved};
@@ -30,37 +30,8 @@ const PICK_TRIES: u32 = 20;
 /// The pause between such tries.
 const PICK_PAUSE: Duration = Duration::from_millis(5);
 
-/// The most decisions that one request is told of.
-const MOST_DECISIONS: usize = 16;
 /// The longest wait for a deployment's actor to take in a failure.
 const ACKNOWLEDGED: Duration = Duration::from_millis(20);
-
-/// What the attempts of a request came to, for headers and the record.
-#[derive(Debug, Clone, Default)]
-pub struct Tally {
-    /// Upstream calls made.
-    pub attempts: u32,
-    /// Retries inside the group that was tried last.
-    pub retries: u32,
-    /// Retries that were allowed there.
-    pub max_retries: u32,
-    /// Fallback hops taken.
-    pub fallbacks: u32,
-    /// Time spent waiting for providers.
-    pub upstream: Duration,
-    /// Time spent waiting between attempts.
-    pub waited: Duration,
-    /// The deployment that was tried last.
-    pub deployment: Option<Arc<Deployment>>,
-    /// What was asked of it, if it is a wildcard.
-    pub wild: Option<Wild>,
-    /// The group that was tried last.
-    pub group: Option<Arc<str>>,
-    /// Why it went where it went, pick by pick, if that was asked for.
-    pub decisions: Vec<Arc<Decision>>,
-    /// What providers have counted for answers that went into none: some of a list came, and one failed.
-    pub wasted: Option<Box<Usage>>,
-}
 
 /// An answer that a provider gave.
 #[allow(clippy::large_enum_variant, reason = "moved once; a box would cost every request an allocation")]
@@ -95,19 +66,18 @@ pub async fn run(
 ) -> Result<Served, Error> {
     let call = reserved.call();
     let config = &call.table.config;
+    let trail = &mut Trail { record, tally };
     let mut plan = FallbackPlan::new(&config.router.fallbacks, call.fallbacks(), &call.resolved.group);
     let mut hop = Hop { resolved: call.resolved.clone(), body: call.body.clone(), size: call.size.clone() };
     let mut first: Option<Error> = None;
     loop {
         let group = Arc::clone(&hop.resolved.group);
         let names = [&*hop.resolved.name, &*group];
-        tally.group = Some(Arc::clone(&group));
+        trail.tally.group = Some(Arc::clone(&group));
         let nowhere_else = plan.clone().next(Kind::AllCooling, &names).is_none();
-        let result = in_group(gateway, call, &hop, nowhere_else, tally).await;
-        note(record, tally);
-        let error = match result {
+        let error = match in_group(gateway, call, &hop, nowhere_else, trail.tally).await {
             Ok(served) => {
-                fallback_told(gateway, call, tally, true);
+                fallback_told(gateway, call, trail.tally, true);
                 return Ok(served);
             }
             Err(error) => error,
@@ -115,34 +85,22 @@ pub async fn run(
         let kind = error.kind();
         let kept = match first.take() {
             None => error,
-            Some(first) => also_failed(first, &group, &error),
+            Some(first) => also_failed(first, (&group, trail.tally.hidden), &error),
         };
-        match Box::pin(hop::onward(gateway, call, &mut plan, (kind, &hop), record, kept)).await {
+        match Box::pin(hop::onward(gateway, call, &mut plan, (kind, &hop), trail, kept)).await {
             Ok((next, kept)) => {
                 tracing::info!(from = &*group, to = &*next.resolved.group, "falling back");
                 first = Some(kept);
                 hop = next;
-                tally.fallbacks += 1;
-                tally.retries = 0;
+                trail.tally.fallbacks += 1;
+                trail.tally.retries = 0;
             }
             Err(error) => {
-                fallback_told(gateway, call, tally, false);
+                fallback_told(gateway, call, trail.tally, false);
                 return Err(error);
             }
         }
     }
-}
-
-fn note(record: &mut Record, tally: &Tally) {
-    record.note(|facts| {
-        facts.attempts = tally.attempts;
-        facts.fallbacks = tally.fallbacks;
-        facts.upstream = tally.upstream;
-        facts.deployment = tally.deployment.clone();
-        facts.wild = tally.wild.clone();
-        facts.group = tally.group.clone();
-        facts.usage = tally.wasted.as_deref().copied();
-    });
 }
 
 fn fallback_told(gateway: &Gateway, call: &Call, tally: &Tally, success: bool) {
@@ -191,6 +149,7 @@ async fn in_group(
             Ok(served) => return Ok(served),
             Err(error) => error,
         };
+        fell_through(gateway, call, tally, error.kind());
         acknowledged(call, tally).await;
         let router = &call.table.config.router;
         tried.failed(index);
@@ -311,8 +270,21 @@ fn keep(gateway: &Gateway, call: &Call, tally: &mut Tally, why: Option<Box<Decis
     let why: Arc<Decision> = Arc::from(why);
     tracing::debug!(call_id = &*call.call_id, decision = %explain::full(&why), "picked");
     gateway.shared.decisions.keep(&call.call_id, tally.attempts, Arc::clone(&why));
-    if call.options.explain != Audience::Nobody && tally.decisions.len() < MOST_DECISIONS {
-        tally.decisions.push(why);
+    if call.options.explain != Audience::Nobody {
+        let hidden = tally.hidden && call.options.explain != Audience::Admin;
+        let group = Arc::clone(&why.group);
+        tally.keep(Step { group, hidden, decision: Some(why), failed: None });
+    }
+}
+
+/// Writes down what the attempt on the deployment that was picked last has failed with.
+fn fell_through(gateway: &Gateway, call: &Call, tally: &mut Tally, kind: Kind) {
+    if call.options.explain != Audience::Nobody {
+        tally.failed(kind);
+    }
+    if let (Some(group), Some(deployment)) = (&tally.group, &tally.deployment) {
+        let before = tally.attempts.saturating_sub(1);
+        gateway.shared.decisions.failed(&call.call_id, before, (group, &deployment.id), kind);
     }
 }
 

@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::answer::Held;
-use super::attempts::{Served, Tally};
+use super::attempts::Served;
 use super::live::{Live, More};
 use super::pipeline::Gateway;
 use super::reserve::Reserved;
+use super::tally::Tally;
 use crate::base::error::{Error, Kind};
 use crate::base::usage::Usage;
 

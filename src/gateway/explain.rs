@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 use actix_http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
-use super::attempts::Tally;
 use super::call::Call;
 use super::caller::Caller;
 use super::headers::put;
+use super::tally::{Step, Tally};
 use crate::actors::topology::Table;
-use crate::base::error::Error;
+use crate::base::error::{Error, Kind};
 use crate::domain::limits::Standing;
 use crate::domain::routing::{Decision, Exclusion, Nothing, Seen};
 
@@ -65,16 +65,19 @@ pub fn tell(call: &Call, tally: &Tally, standings: &[Standing], headers: &mut He
         return;
     }
     let limits = left(standings);
-    let told = |audience, last: bool| {
-        let skipped = if last { tally.decisions.len().saturating_sub(1) } else { 0 };
-        let decisions = tally.decisions.iter().skip(skipped);
+    let told = |(earlier, last): (Detail, Detail)| {
+        let count = tally.steps.len();
+        let skipped = if earlier == Detail::None { count.saturating_sub(1) } else { 0 };
+        let steps = tally.steps.iter().enumerate().skip(skipped);
         let mut whole = Map::new();
         whole.insert(
             "decisions".into(),
-            decisions.map(|one| if audience == Audience::Admin { full(one) } else { brief(one) }).collect(),
+            steps.map(|(place, one)| step(one, if place + 1 == count { last } else { earlier })).collect(),
         );
-        if skipped > 0 {
-            whole.insert("earlier".into(), skipped.into());
+        for (name, more) in [("earlier", skipped), ("later", tally.unkept)] {
+            if more > 0 {
+                whole.insert(name.into(), more.into());
+            }
         }
         if !limits.is_empty() {
             whole.insert("limits_left".into(), limits.clone().into());
@@ -82,17 +85,34 @@ pub fn tell(call: &Call, tally: &Tally, standings: &[Standing], headers: &mut He
         Value::Object(whole)
     };
     let admin = call.options.explain == Audience::Admin;
-    let ways = [
-        (Audience::Admin, false),
-        (Audience::Admin, true),
-        (Audience::Caller, false),
-        (Audience::Caller, true),
-    ];
-    let mut ways = ways.into_iter().filter(|(audience, _)| admin || *audience == Audience::Caller);
-    if let Some(value) = ways.find_map(|(audience, last)| header(&told(audience, last))) {
+    let mut ways = WAYS.iter().filter(|(_, last)| admin || *last != Detail::All);
+    if let Some(value) = ways.find_map(|way| header(&told(*way))) {
         put(headers, &EXPLAIN, value);
     }
 }
+
+/// How much is said of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Each deployment, with names that the caller does not know.
+    All,
+    /// Sums.
+    Sums,
+    /// What was chosen, and what became of it.
+    Outcome,
+    /// Nothing.
+    None,
+}
+
+/// What is said of earlier steps and of the last one: the first that fits into a header. Whatever is left out, it is told
+/// of each step what it ended with as long as that fits.
+const WAYS: [(Detail, Detail); 5] = [
+    (Detail::All, Detail::All),
+    (Detail::Sums, Detail::All),
+    (Detail::Sums, Detail::Sums),
+    (Detail::Outcome, Detail::Outcome),
+    (Detail::None, Detail::Outcome),
+];
 
 /// Adds why a request was refused before anything was tried.
 pub fn refused(error: &Error, headers: &mut HeaderMap) {
@@ -136,8 +156,35 @@ fn left(standings: &[Standing]) -> Map<String, Value> {
         .collect()
 }
 
+fn step(step: &Step, detail: Detail) -> Value {
+    let mut shown = match &step.decision {
+        // A group that the caller could not have asked for has no name for it, and no members.
+        _ if step.hidden && detail != Detail::All => Map::from_iter([("group".to_string(), Value::Null)]),
+        None => Map::from_iter([("group".to_string(), (&*step.group).into())]),
+        Some(decision) => match detail {
+            Detail::All => with_members(decision),
+            Detail::Sums => with_sums(decision),
+            Detail::Outcome | Detail::None => head(decision),
+        },
+    };
+    if let Some(kind) = step.failed {
+        failed(kind, &mut shown);
+        if step.decision.is_none() {
+            shown.insert("passed_over".into(), true.into());
+        }
+    }
+    shown.into()
+}
+
+/// Adds what an attempt has failed with: the kind of error as the log names it, its class as callers read it.
+pub fn failed(kind: Kind, shown: &mut Map<String, Value>) {
+    let row = kind.behaviour();
+    shown.insert("failed".into(), row.label.into());
+    shown.insert("error_class".into(), row.class.into());
+}
+
 /// A decision, as others than admins see it.
-fn brief(decision: &Decision) -> Value {
+fn with_sums(decision: &Decision) -> Map<String, Value> {
     let mut out: BTreeMap<&str, usize> = BTreeMap::new();
     for exclusion in decision.members.iter().filter_map(|seen| seen.out) {
         *out.entry(exclusion.word()).or_default() += 1;
@@ -146,14 +193,18 @@ fn brief(decision: &Decision) -> Value {
     if !out.is_empty() {
         shown.insert("out".into(), json!(out));
     }
-    shown.into()
+    shown
 }
 
 /// A decision with each deployment.
 pub fn full(decision: &Decision) -> Value {
+    with_members(decision).into()
+}
+
+fn with_members(decision: &Decision) -> Map<String, Value> {
     let mut shown = head(decision);
     shown.insert("deployments".into(), decision.members.iter().map(member).collect());
-    shown.into()
+    shown
 }
 
 fn head(decision: &Decision) -> Map<String, Value> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use actix_http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::BytesMut;
 
-use super::attempts::Tally;
 use super::call::Call;
 use super::pipeline::Gateway;
 use super::provider_limits::ProviderLimits;
+use super::tally::Tally;
 use super::translate::ContentType;
 use crate::base::clock;
 use crate::domain::deployment::Deployment;
@@ -157,6 +157,9 @@ pub fn success(
 pub fn failure(gateway: &Gateway, call: &Call, tally: &Tally) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     told(gateway, call, tally, &mut headers);
+    if tally.hidden {
+        put(&mut headers, &MODEL_GROUP, text(&call.resolved.name));
+    }
     headers
 }
 

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::access;
 use super::call::{Body, Call};
+use super::explain::Audience;
 use super::pipeline::Gateway;
 use super::record::Record;
 use super::size::Size;
+use super::tally::{Step, Trail};
 use crate::base::error::{Error, Kind};
 use crate::domain::reliability::FallbackPlan;
 use crate::domain::routing::groups::Resolved;
@@ -23,7 +26,7 @@ pub struct Hop {
 }
 
 /// The next group after one that `failed` with an error of this kind. A group that the request cannot pay for, or
-/// whose limits are used up, is passed over like one that fails.
+/// whose limits are used up, is passed over like one that fails. The trail knows what the next one may be called.
 ///
 /// # Errors
 /// `first`, with a remark for each group that was passed over, when there is none.
@@ -32,7 +35,7 @@ pub async fn onward(
     call: &Call,
     plan: &mut FallbackPlan<'_>,
     failed: (Kind, &Hop),
-    record: &mut Record,
+    trail: &mut Trail<'_>,
     mut first: Error,
 ) -> Result<(Hop, Error), Error> {
     let (mut kind, from) = failed;
@@ -41,10 +44,19 @@ pub async fn onward(
         let Some(target) = plan.next(kind, &[&*name, &*group]) else { return Err(first) };
         let Some(resolved) = call.table.groups.resolve(&target.group) else { return Err(first) };
         let next = hop_to(call, resolved, &target.overrides);
-        let Err(refused) = pay_for(gateway, call, &next, record).await else { return Ok((next, first)) };
+        let identity = trail.record.facts().and_then(|facts| facts.identity.as_deref());
+        let hidden = identity.is_some_and(|identity| !access::may_know(identity, &next.resolved));
+        let Err(refused) = pay_for(gateway, call, &next, trail.record).await else {
+            trail.tally.hidden = hidden;
+            return Ok((next, first));
+        };
         (name, group) = (next.resolved.name, next.resolved.group);
-        first = also_failed(first, &group, &refused);
+        first = also_failed(first, (&group, hidden), &refused);
         kind = refused.kind();
+        if call.options.explain != Audience::Nobody {
+            let (group, hidden) = (Arc::clone(&group), hidden && call.options.explain != Audience::Admin);
+            trail.tally.keep(Step { group, hidden, decision: None, failed: Some(kind) });
+        }
     }
 }
 
@@ -80,12 +92,19 @@ fn hop_to(call: &Call, resolved: Resolved, overrides: &Map<String, Value>) -> Ho
     Hop { resolved, body, size }
 }
 
-/// The caller reads why its own group failed; the fallback's failure is a remark.
-pub fn also_failed(first: Error, group: &str, error: &Error) -> Error {
+/// The caller reads why its own group failed; the fallback's failure is a remark. Of a group that it could not have
+/// asked for (`hidden`) it reads neither the name nor words that may hold it.
+pub fn also_failed(first: Error, (group, hidden): (&str, bool), error: &Error) -> Error {
     let both = |first: &str, then: &str| -> String {
         format!("{first} Fallback to {group} also failed: {then}").chars().take(4_000).collect()
     };
     let kept = both(first.kept(), error.kept());
-    let message = both(first.message(), error.message());
+    let message = match hidden {
+        false => both(first.message(), error.message()),
+        true => format!("{} A fallback also failed, with status {}.", first.message(), error.status())
+            .chars()
+            .take(4_000)
+            .collect(),
+    };
     first.with_message(message).with_kept(kept)
 }

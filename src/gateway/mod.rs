@@ -52,6 +52,7 @@ pub mod semantic;
 pub mod settle;
 pub mod silence;
 pub mod size;
+pub mod tally;
 pub mod throttle;
 pub mod translate;
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::admit::Raw;
 use super::answer::{Answer, AnswerBody, AnswerStream, Held};
-use super::attempts::{self, Served, Tally};
+use super::attempts::{self, Served};
 use super::cache;
 use super::call::Call;
 use super::caller::{self, Caller, Identities};
@@ -28,6 +28,7 @@ use super::limit_headers;
 use super::prepare::Routes;
 use super::record::{Record, Settle};
 use super::reserve::{Draining, InFlight, Reserved, Ticket};
+use super::tally::Tally;
 use super::translate::ContentType;
 use super::{address, admission, budget_gauges, patience, rate_gauges, semantic};
 use crate::actors::deployment::Inspect;

@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::admit::{self, Raw};
 use super::attempt;
-use super::attempts::Tally;
 use super::explain::Audience;
 use super::hop::Hop;
 use super::pipeline::Gateway;
+use super::tally::Tally;
 use crate::actors::router::Picked;
 use crate::actors::topology::Member;
 use crate::base::ids;

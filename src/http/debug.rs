@@ -53,7 +53,7 @@ pub async fn router(_: Admin, request: HttpRequest, gateway: Data<Rc<Gateway>>) 
     body["groups"] = groups(table.members().iter().filter(shown).take(MOST));
     let decisions = gateway.decisions().latest();
     let about = |one: &&Decided| {
-        let same = |member: &Member| member.cell().deployment().group == one.decision.group;
+        let same = |member: &Member| member.cell().deployment().group == one.group;
         wanted.is_none() || table.members().iter().filter(shown).any(same)
     };
     body["decisions"] = decisions.iter().filter(about).map(decided).collect();
@@ -180,8 +180,13 @@ fn decided(one: &Decided) -> Value {
     shown.insert("at".into(), at.into());
     shown.insert("call_id".into(), (&*one.call_id).into());
     shown.insert("attempts_before".into(), one.attempts.into());
-    if let Value::Object(decision) = explain::full(&one.decision) {
+    shown.insert("group".into(), (&*one.group).into());
+    if let Some(Value::Object(decision)) = one.decision.as_deref().map(explain::full) {
         shown.extend(decision);
+    }
+    if let Some((id, kind)) = &one.failed {
+        shown.insert("chosen".into(), (&**id).into());
+        explain::failed(*kind, &mut shown);
     }
     shown.into()
 }

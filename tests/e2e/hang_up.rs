@@ -38,7 +38,7 @@ async fn in_every_phase(start: impl Fn() -> crate::harness::gateway::Start) {
         let models = [openai("gpt", &provider, key), openai("gpt", &provider, "sk-fake.id=other")];
         // Both can serve, so that a retry would be seen; the first is the first choice.
         let models = [
-            with(models[0].clone(), json!({"litellm_params": {"order": 1}})),
+            with(models[0].clone(), json!({"litellm_params": {"order": 1}, "model_info": {"id": "first"}})),
             with(models[1].clone(), json!({"litellm_params": {"order": 2}})),
         ];
         let settings = json!({"router_settings": {"num_retries": 3},
@@ -62,6 +62,18 @@ async fn in_every_phase(start: impl Fn() -> crate::harness::gateway::Start) {
         assert_eq!(failed, 0.0, "{phase}: a client that leaves speaks against no deployment");
         let gone = gateway.metric("litellm_request_total", &["\"499\""]).await;
         assert_eq!(gone, Some(1.0), "{phase}: {}", gateway.get("/metrics").await.text());
+        let named =
+            gateway.metric("litellm_proxy_total_requests_metric_total", &["model_id=\"first\""]).await;
+        assert_eq!(named, Some(1.0), "{phase}: {}", gateway.get("/metrics").await.text());
+        let counted =
+            gateway.metric("litellm_deployment_total_requests_total", &["model_id=\"first\""]).await;
+        assert_eq!(counted, Some(1.0), "{phase}: the attempt is counted");
+        let line = gateway.logged("status=499").await;
+        assert!(
+            line.contains(" deployment=first attempts=1 ") && line.contains(" upstream_ms="),
+            "{phase}: {line}"
+        );
+        assert!(!line.contains(" upstream_ms=0.000 "), "{phase}: {line}");
     }
 }
 
@@ -101,6 +113,8 @@ async fn while_waiting_for_a_retry() {
     drop(conn);
     gateway.idle().await;
     assert_eq!(provider.total().requests, 1);
+    let line = gateway.logged("status=499").await;
+    assert!(line.contains(" deployment=") && line.contains(" attempts=1 "), "{line}");
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ use crate::base::error::Error;
 use crate::domain::cache::Stored;
 use crate::domain::limits::Standing;
 use crate::gateway::answer::{Answer, AnswerBody};
-use crate::gateway::attempts::Tally;
 use crate::gateway::caller::Caller;
 use crate::gateway::pipeline::{Gateway, head};
 use crate::gateway::record::Record;
+use crate::gateway::tally::Tally;
 use crate::gateway::translate::ContentType;
 use crate::gateway::{cost_headers, headers, limit_headers};
 

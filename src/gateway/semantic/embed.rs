@@ -19,7 +19,7 @@ use crate::domain::ledger::RowId;
 use crate::domain::reliability::RequestFallbacks;
 use crate::domain::semantic::Vector;
 use crate::gateway::admit::MAX_DEPTH;
-use crate::gateway::attempts::{self, Served, Tally};
+use crate::gateway::attempts::{self, Served};
 use crate::gateway::cache::Question;
 use crate::gateway::call::{Body, Call, OwnConnection};
 use crate::gateway::caller::Caller;
@@ -29,6 +29,7 @@ use crate::gateway::pipeline::Gateway;
 use crate::gateway::record::Record;
 use crate::gateway::reserve::{self, Reserved};
 use crate::gateway::size::Size;
+use crate::gateway::tally::Tally;
 use crate::wire::endpoint::Endpoint;
 use crate::wire::surface::Surface;
 

@@ -123,3 +123,34 @@ async fn slack_is_told_of_slow_and_failed_requests_cooldowns_and_outages() {
     );
     assert!(!all.iter().any(|text| text.contains("Hello") || text.contains("127.0.0.1")), "{all:?}");
 }
+
+#[tokio::test]
+async fn slack_is_told_of_a_provider_that_hangs_while_its_clients_leave() {
+    let (provider, slack) = (FakeProvider::start().await, Collector::start().await);
+    let settings = json!({"general_settings": {"alerting": ["slack"], "alerting_threshold": 1.2,
+        "alert_types": ["llm_too_slow", "outage_alerts"]}});
+    let models = [with(openai("mute", &provider, "sk-fake.hang"), json!({"model_info": {"id": "dep-mute"}}))];
+    let gateway = Gateway::start()
+        .env("SLACK_WEBHOOK_URL", &slack.url("/all"))
+        .serve(&with(config(&models), settings))
+        .await;
+    let mut open = Vec::new();
+    for _ in 0..5 {
+        open.push(gateway.send("/v1/chat/completions", &[], &chat("mute")).await);
+    }
+    provider.wait_total(|stats| stats.in_flight == 5).await;
+    // The clients' own patience, which is shorter than any of the gateway's.
+    tokio::time::sleep(std::time::Duration::from_millis(1_300)).await;
+    drop(open);
+    let all = slack
+        .until("/all", |all| {
+            let all: Vec<String> =
+                all.iter().map(|one| one.json()["text"].as_str().unwrap().to_owned()).collect();
+            let told = |kind: &str| all.iter().any(|text| text.contains(&format!("Alert type: `{kind}`")));
+            (told("llm_too_slow") && told("outage_alerts")).then_some(all)
+        })
+        .await;
+    assert!(all.iter().all(|text| text.contains("model_id: `dep-mute`")), "{all:?}");
+    let outage = all.iter().find(|text| text.contains("outage_alerts")).unwrap();
+    assert!(outage.contains("5 clients left before the first token"), "{outage}");
+}

@@ -140,3 +140,107 @@ async fn the_router_shows_its_state_and_answers_what_if() {
     );
     assert_eq!(refused(&gateway, KEY, "GET", "/debug/router?model=none", Value::Null).await.0, 404);
 }
+
+/// A group that fails twice, then a fallback that fails, then one that answers.
+async fn falling() -> (FakeProvider, Gateway) {
+    let provider = FakeProvider::start().await;
+    let named = |group: &str, key: &str, id: &str| {
+        with(openai(group, &provider, key), json!({"model_info": {"id": id}}))
+    };
+    let models = [
+        named("main", "sk-fake.status=500.id=1", "main-1"),
+        named("second", "sk-fake.status=503.id=2", "second-1"),
+        named("third", "sk-fake.text=good.id=3", "third-1"),
+    ];
+    let settings = json!({
+        "general_settings": {"database_url": "sqlite:///falling.db"},
+        "router_settings": {"num_retries": 0, "fallbacks": [{"main": ["second", "third"]}]},
+    });
+    let gateway = Gateway::serve(&with(config(&models), settings)).await;
+    (provider, gateway)
+}
+
+fn steps(told: &Value) -> Vec<(&Value, &Value, &Value, &Value)> {
+    let decisions = told["decisions"].as_array().unwrap();
+    decisions.iter().map(|one| (&one["group"], &one["chosen"], &one["failed"], &one["error_class"])).collect()
+}
+
+#[tokio::test]
+async fn each_hop_says_what_the_one_before_it_failed_with() {
+    let (_provider, gateway) = falling().await;
+    let (reply, told) = asked(&gateway, KEY, "main").await;
+    assert_eq!(reply.status(), 200);
+    let told = told.expect("an explanation");
+    let (none, text) = (Value::Null, |text: &str| json!(text));
+    assert_eq!(
+        steps(&told),
+        [
+            (&text("main"), &text("main-1"), &text("upstream_internal"), &text("InternalServerError")),
+            (
+                &text("second"),
+                &text("second-1"),
+                &text("upstream_unavailable"),
+                &text("ServiceUnavailableError")
+            ),
+            (&text("third"), &text("third-1"), &none, &none),
+        ],
+        "{told}"
+    );
+    // Where nobody asked operators still find why.
+    let unasked = gateway.chat(&chat("main")).await;
+    let router = done(&gateway, "GET", "/debug/router", Value::Null).await;
+    let call_id = unasked.must("x-litellm-call-id");
+    let kept: Vec<&Value> = router["decisions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["call_id"] == call_id)
+        .rev()
+        .collect();
+    let kept: Vec<_> = kept.iter().map(|one| (&one["group"], &one["chosen"], &one["failed"])).collect();
+    assert_eq!(
+        kept,
+        [
+            (&text("main"), &text("main-1"), &text("upstream_internal")),
+            (&text("second"), &text("second-1"), &text("upstream_unavailable")),
+            (&text("third"), &text("third-1"), &none),
+        ],
+        "{router}"
+    );
+}
+
+#[tokio::test]
+async fn a_group_that_a_key_may_not_ask_for_has_no_name_for_it() {
+    let (_provider, gateway) = falling().await;
+    let own = key(&gateway, json!({"models": ["main"]})).await;
+    let (reply, told) = asked(&gateway, &own, "main").await;
+    assert_eq!(reply.status(), 200);
+    let told = told.expect("an explanation");
+    let decisions = told["decisions"].as_array().unwrap();
+    let failed: Vec<&Value> = decisions.iter().map(|one| &one["failed"]).collect();
+    assert_eq!(failed, [&json!("upstream_internal"), &json!("upstream_unavailable"), &Value::Null], "{told}");
+    assert!(decisions[1]["group"].is_null() && decisions[1]["chosen"].is_null(), "{told}");
+    assert!(!told.to_string().contains("second") && !told.to_string().contains("third"), "{told}");
+}
+
+#[tokio::test]
+async fn an_error_does_not_name_a_fallback_that_the_key_may_not_ask_for() {
+    let provider = FakeProvider::start().await;
+    let models = [
+        openai("main", &provider, "sk-fake.status=500.id=1"),
+        openai("second", &provider, "sk-fake.status=503.id=2"),
+    ];
+    let settings = json!({
+        "general_settings": {"database_url": "sqlite:///hidden.db"},
+        "router_settings": {"num_retries": 0, "fallbacks": [{"main": ["second"]}]},
+    });
+    let gateway = Gateway::serve(&with(config(&models), settings)).await;
+    let own = key(&gateway, json!({"models": ["main"]})).await;
+    let (reply, told) = asked(&gateway, &own, "main").await;
+    assert_eq!((reply.status(), reply.must("x-litellm-model-group")), (500, "main"));
+    assert!(reply.text().contains("A fallback also failed, with status 503."), "{}", reply.text());
+    assert!(!reply.text().contains("second"), "{}", reply.text());
+    assert!(!told.expect("an explanation").to_string().contains("second"));
+    let reply = asked(&gateway, KEY, "main").await.0;
+    assert!(reply.text().contains("Fallback to second also failed"), "{}", reply.text());
+}
