@@ -3,22 +3,17 @@
 
 use super::record::{Finished, Settled};
 use crate::base::clock::unix_ms;
-use crate::base::error::Level;
 use crate::store::Grant;
 use crate::telemetry::logging;
 use crate::telemetry::request_line::RequestLine;
 
 /// Logs a request, if its kind is to be logged.
 pub fn tell(finished: &Finished, settled: &Settled) {
-    let level = match finished.error.as_ref().map(|error| error.behaviour().level) {
-        None | Some(Level::Debug | Level::Info) => tracing::Level::INFO,
-        Some(Level::Warn) => tracing::Level::WARN,
-        Some(Level::Error) => tracing::Level::ERROR,
-    };
+    let level = logging::level_of(finished.error.as_ref());
     if !logging::wants_request(finished.error.is_some(), level) {
         return;
     }
-    logging::request(&line(finished, settled, level.as_str()));
+    logging::request(|json, room| line(finished, settled, level.as_str()).write(json, room));
 }
 
 fn line<'a>(finished: &'a Finished, settled: &Settled, level: &'static str) -> RequestLine<'a> {

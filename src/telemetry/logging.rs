@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use tracing_subscriber::EnvFilter;
 
 use super::log_writer::LogWriter;
-use super::request_line::RequestLine;
+use crate::base::error::{Error, Level};
 
 /// How the log looks and how much it says.
 #[derive(Debug, Clone, Default)]
@@ -93,12 +93,22 @@ pub fn wants_request(failed: bool, level: tracing::Level) -> bool {
     }
 }
 
-/// Logs a finished request; the caller has asked [`wants_request`].
-pub fn request(line: &RequestLine<'_>) {
+/// How loud a finished request's line is.
+pub fn level_of(error: Option<&Error>) -> tracing::Level {
+    match error.map(|error| error.behaviour().level) {
+        None | Some(Level::Debug | Level::Info) => tracing::Level::INFO,
+        Some(Level::Warn) => tracing::Level::WARN,
+        Some(Level::Error) => tracing::Level::ERROR,
+    }
+}
+
+/// Logs a finished request by what `write` puts into the buffer, as JSON or not; the caller has asked
+/// [`wants_request`].
+pub fn request(write: impl FnOnce(bool, &mut Vec<u8>)) {
     let Some(log) = LOG.get() else { return };
     LINE.with_borrow_mut(|room| {
         room.clear();
-        line.write(log.json, room);
+        write(log.json, room);
         log.writer.put(room);
     });
 }

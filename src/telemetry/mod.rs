@@ -6,6 +6,7 @@ pub mod dollars;
 pub mod late;
 pub mod log_writer;
 pub mod logging;
+pub mod management_line;
 pub mod metrics;
 pub mod names;
 pub mod process;

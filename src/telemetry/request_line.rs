@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 /// The longest text that a client or a configuration chose, bytes.
-const LONGEST: usize = 256;
+pub(super) const LONGEST: usize = 256;
 /// The longest error message, bytes.
-const LONGEST_MESSAGE: usize = 1_024;
+pub(super) const LONGEST_MESSAGE: usize = 1_024;
 
 /// What is known of a finished request. Empty texts and `None` are left out.
 #[derive(Debug, Clone, Copy, Default)]
@@ -69,16 +69,12 @@ pub struct RequestLine<'a> {
 impl RequestLine<'_> {
     /// Writes the line with its end behind what is in `out`.
     pub fn write(&self, json: bool, out: &mut Vec<u8>) {
-        let mut line = Line { out, json, first: true };
-        line.head(self);
-        line.text(if json { "litellm_call_id" } else { "call_id" }, self.call_id, LONGEST);
-        line.text("request_id", self.request_id, LONGEST);
+        let mut line = Line::begin(out, json, (self.at_ms, self.level, "request"));
+        line.ids(self.call_id, self.request_id);
         line.text("route", self.route, LONGEST);
         line.number("status", self.status.into());
         line.flag("stream", self.stream);
-        // A virtual key's hash is known by its beginning; the master key has a name instead.
-        let long_hash = self.key.len() == 64;
-        line.text("key", if long_hash { self.key.get(..8).unwrap_or_default() } else { self.key }, LONGEST);
+        line.key(self.key);
         for (name, text) in [
             ("key_alias", self.key_alias),
             ("user", self.user),
@@ -115,32 +111,53 @@ impl RequestLine<'_> {
     }
 }
 
-struct Line<'o> {
+/// A line that is being written.
+pub(super) struct Line<'o> {
     out: &'o mut Vec<u8>,
     json: bool,
-    first: bool,
 }
 
-impl Line<'_> {
-    fn head(&mut self, of: &RequestLine<'_>) {
-        if self.json {
-            self.put(b"{\"timestamp\":\"");
-            self.time(of.at_ms);
-            self.put(b"\",\"level\":\"");
-            self.put(of.level.as_bytes());
-            self.put(b"\",\"message\":\"request\",\"target\":\"stagedoor::request\"");
+impl<'o> Line<'o> {
+    /// Begins a line: when, how loud, what about.
+    pub(super) fn begin(
+        out: &'o mut Vec<u8>,
+        json: bool,
+        (at_ms, level, message): (u64, &'static str, &'static str),
+    ) -> Self {
+        let mut line = Line { out, json };
+        if json {
+            line.put(b"{\"timestamp\":\"");
+            line.time(at_ms);
+            line.put(b"\",\"level\":\"");
+            line.put(level.as_bytes());
+            line.put(b"\",\"message\":\"");
+            line.put(message.as_bytes());
+            line.put(b"\",\"target\":\"stagedoor::request\"");
         } else {
-            self.time(of.at_ms);
-            for _ in of.level.len()..6 {
-                self.put(b" ");
+            line.time(at_ms);
+            for _ in level.len()..6 {
+                line.put(b" ");
             }
-            self.put(of.level.as_bytes());
-            self.put(b" request");
+            line.put(level.as_bytes());
+            line.put(b" ");
+            line.put(message.as_bytes());
         }
-        self.first = false;
+        line
     }
 
-    fn end(&mut self) {
+    /// The ids by which the gateway and the client know the request.
+    pub(super) fn ids(&mut self, call_id: &str, request_id: &str) {
+        self.text(if self.json { "litellm_call_id" } else { "call_id" }, call_id, LONGEST);
+        self.text("request_id", request_id, LONGEST);
+    }
+
+    /// A virtual key's hash is known by its beginning; the master key has a name instead.
+    pub(super) fn key(&mut self, key: &str) {
+        let long_hash = key.len() == 64;
+        self.text("key", if long_hash { key.get(..8).unwrap_or_default() } else { key }, LONGEST);
+    }
+
+    pub(super) fn end(&mut self) {
         self.put(if self.json { b"}\n" } else { b"\n" });
     }
 
@@ -160,7 +177,7 @@ impl Line<'_> {
         }
     }
 
-    fn text(&mut self, name: &str, text: &str, longest: usize) {
+    pub(super) fn text(&mut self, name: &str, text: &str, longest: usize) {
         if text.is_empty() {
             return;
         }
@@ -197,7 +214,7 @@ impl Line<'_> {
         }
     }
 
-    fn number(&mut self, name: &str, number: u64) {
+    pub(super) fn number(&mut self, name: &str, number: u64) {
         self.name(name);
         self.digits(number);
     }
@@ -211,7 +228,7 @@ impl Line<'_> {
         self.put(if on { b"true" } else { b"false" });
     }
 
-    fn millis(&mut self, name: &str, duration: Duration) {
+    pub(super) fn millis(&mut self, name: &str, duration: Duration) {
         self.name(name);
         let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.digits(micros / 1_000);

@@ -162,3 +162,59 @@ async fn a_session_has_a_name_of_bounded_length() {
         assert_eq!(status == 400, reply.text().contains("session id"), "{}", reply.text());
     }
 }
+
+#[tokio::test]
+async fn management_requests_leave_a_line_each_and_no_secrets() {
+    let provider = FakeProvider::start().await;
+    let settings = json!({"general_settings": {"database_url": "sqlite:///logs.db"},
+        "litellm_settings": {"json_logs": true}});
+    let gateway = Gateway::serve(&with(config(&[openai("gpt", &provider, "sk-fake.id=1")]), settings)).await;
+    let send = async |method: &str, path: &str, key: &str, id: &str, body: &str| {
+        let bearer = format!("Bearer {key}");
+        let headers =
+            [("authorization", bearer.as_str()), ("x-request-id", id), ("content-type", "application/json")];
+        gateway.raw(method, path, &headers, body.as_bytes()).await
+    };
+    let line = async |id: &str| -> Value {
+        let line = gateway.logged(&format!("\"request_id\":\"{id}\"")).await;
+        serde_json::from_str(&line).expect("JSON")
+    };
+    let master = crate::harness::KEY;
+    let body = r#"{"key_alias": "mine", "user_id": "ann", "metadata": {"note": "canary-note"}}"#;
+    let made = send("POST", "/key/generate", master, "mine-1", body).await;
+    assert_eq!((made.status(), made.header("x-request-id")), (200, Some("mine-1")), "{}", made.text());
+    let told = line("mine-1").await;
+    assert_eq!(
+        (&told["message"], &told["method"], &told["route"], &told["status"]),
+        (&json!("management_request"), &json!("POST"), &json!("/key/generate"), &json!(200))
+    );
+    assert_eq!((&told["key"], &told["level"]), (&json!("litellm_proxy_master_key"), &json!("INFO")));
+    assert_eq!(told["litellm_call_id"], made.must("x-litellm-call-id"));
+    assert!(told["duration_ms"].as_f64().unwrap() > 0.0, "{told}");
+
+    let own = made.json()["key"].as_str().unwrap().to_owned();
+    let hash = made.json()["token_id"].as_str().unwrap().to_owned();
+    assert_eq!(send("GET", &format!("/key/info?key={own}"), &own, "mine-2", "").await.status(), 200);
+    let told = line("mine-2").await;
+    assert_eq!(
+        (&told["key"], &told["key_alias"], &told["user"], &told["route"]),
+        (&json!(hash[..8]), &json!("mine"), &json!("ann"), &json!("/key/info"))
+    );
+    let refused = send("POST", "/team/new", &own, "mine-3", r#"{"team_alias": "canary-team"}"#).await;
+    let told = line("mine-3").await;
+    assert_eq!((&told["status"], &told["key_alias"]), (&json!(refused.status()), &json!("mine")));
+    assert!(refused.status() >= 400 && told["error"].is_string(), "{told}");
+    let unknown = send("GET", "/user/list", "sk-canary-unknown", "mine-4", "").await;
+    let told = line("mine-4").await;
+    assert_eq!(
+        (unknown.status(), &told["status"], &told["error"]),
+        (401, &json!(401), &json!("unauthorized"))
+    );
+    let regenerated = send("POST", &format!("/key/{own}/regenerate"), master, "mine-5", "{}").await;
+    assert_eq!(line("mine-5").await["route"], "/key/{key}/regenerate");
+    let renewed = regenerated.json()["key"].as_str().unwrap().to_owned();
+    let log = gateway.log();
+    for secret in [&*own, &*renewed, master, "canary-note", "canary-team", "sk-canary-unknown"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}

@@ -11,6 +11,7 @@ mod organizations;
 mod serve;
 mod spend;
 mod teams;
+mod told;
 mod users;
 
 use std::future::Future;

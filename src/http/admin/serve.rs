@@ -9,7 +9,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Value;
 
 use super::Route;
-use crate::base::error::{Error, Kind, Level};
+use super::told::Told;
+use crate::base::error::{Error, Kind};
 use crate::domain::keys::JsonMap;
 use crate::gateway::pipeline::Gateway;
 use crate::http::{inbound, reply};
@@ -22,21 +23,23 @@ const LARGEST: usize = 8 * 1024 * 1024;
 
 /// Serves one request.
 pub async fn serve(route: Route, request: HttpRequest, payload: Payload) -> HttpResponse {
-    match run(route, &request, payload).await {
+    let mut told = Told::begin(route, request.method().clone(), request.headers());
+    let result = run(route, &request, payload, &mut told).await;
+    let mut error = None;
+    let mut response = match result {
         // Operations answer objects and lists; a text is a table for spreadsheets.
         Ok(Value::String(table)) if route.path.ends_with("/export") => HttpResponse::Ok()
             .content_type("text/csv; charset=utf-8")
             .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"activity.csv\""))
             .body(table),
         Ok(answer) => HttpResponse::Ok().json(answer),
-        Err(error) => {
-            tell(route, &error);
-            reply::error_reply(&error, None)
-        }
-    }
+        Err(refused) => reply::error_reply(error.insert(refused), None),
+    };
+    told.end(error.as_ref(), request.headers(), response.headers_mut());
+    response
 }
 
-async fn run(route: Route, request: &HttpRequest, payload: Payload) -> Result<Value, Error> {
+async fn run(route: Route, request: &HttpRequest, payload: Payload, told: &mut Told) -> Result<Value, Error> {
     let gateway = request.app_data::<Data<Rc<Gateway>>>();
     let (Some(manage), Some(gateway)) = (request.app_data::<Data<Manage>>(), gateway) else {
         return Err(Error::new(Kind::Internal, "The management API is not ready."));
@@ -45,6 +48,8 @@ async fn run(route: Route, request: &HttpRequest, payload: Payload) -> Result<Va
     let key = gateway.presented_key(request.headers(), inbound::peer(request.head()))?;
     let now_ms = now_ms();
     let caller = manage.identify(key, now_ms).await?;
+    let changed_by = changed_by(request);
+    told.by(&caller, changed_by.as_deref());
     authority::admit(&caller, route.verb, route.path, request.path())?;
     let body = inbound::read_body(request.headers(), payload.into_inner(), LARGEST).await?;
     let call = Call {
@@ -55,7 +60,7 @@ async fn run(route: Route, request: &HttpRequest, payload: Payload) -> Result<Va
         query: query(request)?,
         path: names(request),
         route: route.path,
-        changed_by: changed_by(request),
+        changed_by,
     };
     (route.run)(call).await
 }
@@ -89,13 +94,4 @@ fn names(request: &HttpRequest) -> BTreeMap<String, String> {
 fn changed_by(request: &HttpRequest) -> Option<String> {
     let value = request.headers().get("litellm-changed-by")?.to_str().ok()?.trim();
     (!value.is_empty() && value.len() <= 256).then(|| value.to_string())
-}
-
-fn tell(route: Route, error: &Error) {
-    let (status, path, cause) = (error.status(), route.path, error.cause().unwrap_or_default());
-    match error.behaviour().level {
-        Level::Error => tracing::error!(path, status, cause, "a management request failed"),
-        Level::Warn => tracing::warn!(path, status, cause, "a management request failed"),
-        _ => tracing::debug!(path, status, cause, "a management request was refused"),
-    }
 }
