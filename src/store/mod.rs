@@ -58,7 +58,7 @@ pub use listen::Notice;
 pub use logs::{LogFind, LogSort};
 pub use named::NamedRows;
 pub use owners::Transaction;
-pub use reports::{GroupBy, Numbers, ReportFilter, ReportRow};
+pub use reports::{GroupBy, LARGEST as LARGEST_REPORT, Numbers, ReportFilter, ReportRow};
 pub use settings::Setting;
 pub use takeover::{Outcome, TakeOver, Taken};
 pub use url::Target;

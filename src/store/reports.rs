@@ -6,7 +6,7 @@ use super::{Store, StoreError, Value, daily, keys};
 use crate::domain::ledger::{Sums, TotalKind};
 
 /// Rows of one answer at most. A report that has more is refused: a bill that is cut would be a wrong one.
-const LARGEST: u32 = 100_000;
+pub const LARGEST: u32 = 100_000;
 
 /// What totals are told apart by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,8 @@ pub struct ReportFilter {
     pub to_day: Option<i64>,
     /// So many at most, the dearest first; `None`: all, by what they are told apart by.
     pub top: Option<u32>,
+    /// Only a page of the lines, in their order: its number, from 1, and how many lines it has at most.
+    pub page: Option<(u32, u32)>,
     /// The sums that are wanted.
     pub numbers: Numbers,
 }
@@ -112,6 +114,7 @@ impl ReportFilter {
             from_day: None,
             to_day: None,
             top: None,
+            page: None,
             numbers: Numbers::All,
         }
     }
@@ -188,7 +191,7 @@ impl Store {
     /// Totals of the days, added up over everything that they are not told apart by.
     ///
     /// # Errors
-    /// `Invalid` when it has more than a hundred thousand lines; when the database is not there.
+    /// `Invalid` when it has more than a hundred thousand lines and no page is asked for; when the database is not there.
     pub async fn report(&self, filter: ReportFilter, by: Vec<GroupBy>) -> Result<Vec<ReportRow>, StoreError> {
         self.report_within(filter, by, LARGEST).await
     }
@@ -254,12 +257,21 @@ fn grouped(
     }
     let group = if columns.is_empty() { String::new() } else { format!("GROUP BY {}", columns.join(", ")) };
     let order = if order.is_empty() { order } else { format!("ORDER BY {order}") };
-    let limit = clause.place(i64::from(filter.top.map_or(most + 1, |top| top.min(most))).into());
+    let (skip, lines) = match (filter.page, filter.top) {
+        (Some((page, size)), _) => (i64::from(page.max(1) - 1).saturating_mul(size.into()), size.min(most)),
+        (None, Some(top)) => (0, top.min(most)),
+        (None, None) => (0, most + 1),
+    };
+    let (limit, offset) = (clause.place(i64::from(lines).into()), clause.place(skip.into()));
     let selected = selected.join(", ");
-    let sql = format!("SELECT {selected} FROM {table} WHERE {tests} {group} {order} LIMIT {limit}");
+    let sql =
+        format!("SELECT {selected} FROM {table} WHERE {tests} {group} {order} LIMIT {limit} OFFSET {offset}");
     let rows = session.query(&sql, &clause.parameters)?;
     if rows.len() > most as usize {
-        let message = format!("The report has more than {most} lines: ask for fewer days or fewer owners.");
+        let message = format!(
+            "The report has more than {most} lines: ask for fewer days or fewer owners, or where there are pages for \
+             those (`page`, `page_size`)."
+        );
         return Err(StoreError::invalid(message));
     }
     Ok(rows.iter().map(|row| told_apart(row, by, filter.numbers)).collect())

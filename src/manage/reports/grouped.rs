@@ -10,25 +10,28 @@ use crate::domain::ledger::{Sums, TotalKind};
 use crate::manage::period::{Period, date};
 use crate::manage::show::usd;
 use crate::manage::{Call, fail, scope};
-use crate::store::{GroupBy, Numbers, ReportFilter, ReportRow};
+use crate::store::{GroupBy, LARGEST_REPORT, Numbers, ReportFilter, ReportRow};
 
 /// What a day's bill of one owner is made of.
 const PARTS: [GroupBy; 4] = [GroupBy::Day, GroupBy::Owner, GroupBy::Key, GroupBy::Model];
 
 /// Both dates are mandatory; `group_by` is `team` (the usual one), `customer` or `api_key`. `api_key`,
-/// `internal_user_id`, `team_id` and `customer_id` narrow it down, one at a time.
+/// `internal_user_id`, `team_id` and `customer_id` narrow it down, one at a time. `page` and `page_size` cut a bill that
+/// is too long into pages of lines; what belongs to one owner may go on on the next page, and the page behind the last
+/// is empty.
 ///
 /// # Errors
-/// 400 for dates; 422 for another `group_by`; 503.
+/// 400 for dates, and for a bill of more than 100 000 lines without pages; 422 for another `group_by` or such pages; 503.
 pub async fn report(call: Call) -> Result<Value, Error> {
     let period = Period::must(&call.query)?;
     let group_by = call.query.id("group_by")?.value().unwrap_or_else(|| "team".to_string());
     let key = scope::key(&call, &call.query, "api_key")?;
     let user = call.query.id("internal_user_id")?.value();
+    let page = page(&call)?;
     let (team, customer) = (call.query.id("team_id")?.value(), call.query.id("customer_id")?.value());
     let of = |kind, owner: Option<String>| {
         let owners = owner.map(|owner| vec![owner]);
-        ReportFilter { owners, numbers: Numbers::Costs, ..ReportFilter::of(kind) }
+        ReportFilter { owners, page, numbers: Numbers::Costs, ..ReportFilter::of(kind) }
             .days(period.from, period.to)
     };
     match (group_by.as_str(), user) {
@@ -54,14 +57,22 @@ pub async fn report(call: Call) -> Result<Value, Error> {
     }
 }
 
-/// `/key/spend/report`: what each key cost, or `api_key`; both dates are mandatory.
+/// The page that is asked for, if one is.
+fn page(call: &Call) -> Result<Option<(u32, u32)>, Error> {
+    let asked = ["page", "page_size"].iter().any(|name| call.query.raw(name).is_some());
+    if asked { call.page("page_size", LARGEST_REPORT, LARGEST_REPORT).map(Some) } else { Ok(None) }
+}
+
+/// `/key/spend/report`: what each key cost, or `api_key`; both dates are mandatory; pages as in [`report`].
 ///
 /// # Errors
 /// 400 for dates; 503.
 pub async fn key_report(call: Call) -> Result<Value, Error> {
     let period = Period::must(&call.query)?;
     let owners = scope::key(&call, &call.query, "api_key")?.map(|key| vec![key]);
-    let filter = ReportFilter { owners, ..ReportFilter::of(TotalKind::Key) }.days(period.from, period.to);
+    let page = page(&call)?;
+    let filter =
+        ReportFilter { owners, page, ..ReportFilter::of(TotalKind::Key) }.days(period.from, period.to);
     by_key(&call, filter, GroupBy::Owner).await
 }
 

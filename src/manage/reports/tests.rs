@@ -161,6 +161,19 @@ async fn bills_by_team_customer_and_key() {
     assert!(shown!(bench, "/key/spend/report", key_report).as_array().unwrap().len() > 1);
     let of_user = shown!(bench, "/global/spend/report", report, json!({"internal_user_id": "bob"}));
     assert_eq!(of_user[0]["api_key"], "other");
+    let all = shown!(bench, "/global/spend/report", report, json!({"group_by": "api_key"}));
+    let count = |bill: &Value| bill.as_array().map_or(0, Vec::len);
+    let mut paged = Vec::new();
+    for page in 1..=count(&all) {
+        let query = json!({"group_by": "api_key", "page": page.to_string(), "page_size": "1"});
+        paged.extend(shown!(bench, "/global/spend/report", report, query).as_array().unwrap().clone());
+    }
+    assert_eq!((count(&all) > 1, Value::from(paged)), (true, all.clone()), "one line of each key");
+    let beyond = json!({"group_by": "api_key", "page": "100", "page_size": "1"});
+    assert_eq!(shown!(bench, "/global/spend/report", report, beyond), json!([]));
+    let query = json!({"page": "0", "start_date": "2026-11-20", "end_date": "2026-11-20"});
+    let bad = get(&bench, MASTER, "/global/spend/report", report, query).await.unwrap_err();
+    assert_eq!((bad.status(), bad.param()), (422, Some("page")));
     let query = json!({"group_by": "mood", "start_date": "2026-11-20", "end_date": "2026-11-20"});
     let bad = get(&bench, MASTER, "/global/spend/report", report, query).await.unwrap_err();
     assert_eq!((bad.status(), bad.param()), (422, Some("group_by")));

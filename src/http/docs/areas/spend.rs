@@ -135,8 +135,8 @@ pub const AREA: Area = Area {
         op(
             Get,
             "/global/spend/report",
-            "A bill by team, customer or key; both dates must be given.",
-            &[BOTH_DAYS, REPORT],
+            "A bill by team, customer or key; both dates must be given. One of more than 100 000 lines comes in pages.",
+            &[BOTH_DAYS, PAGE_SIZE, REPORT],
             list("Days with their owners, or keys with their models."),
         ),
         op(
