@@ -5,7 +5,10 @@ use super::session::{Access, Dialect, Session};
 use super::{Row, Store, StoreError, Value, keys, ledger_row};
 use crate::domain::ledger::{DAY_MS, LedgerRow, Sums, day_of, id_ms};
 
+mod sessions;
 mod stretch;
+
+pub use sessions::InSession;
 
 /// Counting stops here: a list that long is not paged to its end, and counting ten million rows takes seconds.
 const COUNTED: i64 = 10_000;
@@ -71,6 +74,15 @@ impl LogFind {
     /// Whether the rows that were admitted first come first.
     fn is_earliest_first(&self) -> bool {
         self.sort_by == LogSort::Start && self.ascending
+    }
+
+    fn page_size(&self) -> u32 {
+        if self.size == 0 { 50 } else { self.size.min(LARGEST_PAGE) }
+    }
+
+    /// How many come before the page.
+    fn skipped(&self) -> i64 {
+        i64::from(self.page.max(1) - 1) * i64::from(self.page_size())
     }
 
     /// The rows that an id names, whoever gave it: ours, the call's, the provider's.
@@ -235,9 +247,8 @@ fn page(session: &mut dyn Session, find: &LogFind) -> Result<Page<LedgerRow>, St
         "SELECT COUNT(*) FROM (SELECT 1 AS one FROM stagedoor_ledger WHERE {tests} LIMIT {more}) AS counted"
     );
     let total = session.first(&count, &clause.parameters)?.map_or(0, |row| row.int(0));
-    let size = if find.size == 0 { 50 } else { find.size.min(LARGEST_PAGE) };
-    let skip = i64::from(find.page.max(1) - 1) * i64::from(size);
-    let (limit, offset) = (clause.place(i64::from(size).into()), clause.place(skip.into()));
+    let limit = clause.place(i64::from(find.page_size()).into());
+    let offset = clause.place(find.skipped().into());
     let direction = if find.ascending { "ASC" } else { "DESC" };
     // The same order, in the owners' indexes.
     let by_owner = find.sort_by == LogSort::Start && find.tests.iter().any(has_index);

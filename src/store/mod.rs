@@ -55,7 +55,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use find::{Find, Page, Test};
 pub use keys::DeletedKey;
 pub use listen::Notice;
-pub use logs::{LogFind, LogSort};
+pub use logs::{InSession, LogFind, LogSort};
 pub use named::NamedRows;
 pub use owners::Transaction;
 pub use reports::{GroupBy, LARGEST as LARGEST_REPORT, Numbers, ReportFilter, ReportRow};

@@ -39,7 +39,8 @@ pub async fn logs(call: Call) -> Result<Value, Error> {
     Ok(page.rows.iter().map(show::row).collect())
 }
 
-/// `/spend/logs/v2` and `/spend/logs/ui`: a page of rows under any filter and order. Both dates are mandatory.
+/// `/spend/logs/v2` and `/spend/logs/ui`: a page of rows under any filter and order; with `group_by_session` the latest
+/// row of each session, with what the session comes to. Both dates are mandatory.
 ///
 /// # Errors
 /// 400 for missing dates; 403 for another user's rows; 422; 503.
@@ -68,16 +69,24 @@ async fn paged(call: &Call, tests: Vec<Test>, span: Span) -> Result<Value, Error
     let (sort_by, ascending) = filter::order(&call.query)?;
     let find =
         LogFind { from_ms: span.from_ms, until_ms: span.until_ms, tests, sort_by, ascending, page, size };
+    if call.query.is_on("group_by_session")? {
+        let found = call.manage.store().logs_by_session(find).await.map_err(fail::store)?;
+        return Ok(shown(&found, (page, size), show::in_session));
+    }
     let found = find_rows(call, find).await?;
-    let data: Vec<Value> = found.rows.iter().map(show::listed).collect();
-    Ok(json!({
+    Ok(shown(&found, (page, size), show::listed))
+}
+
+fn shown<T>(found: &Page<T>, (page, size): (u32, u32), show: impl Fn(&T) -> Value) -> Value {
+    let data: Vec<Value> = found.rows.iter().map(show).collect();
+    json!({
         "data": data,
         "total": found.total,
         "page": page,
         "page_size": size,
         "total_pages": found.pages(size),
         "total_is_capped": found.capped,
-    }))
+    })
 }
 
 /// `/spend/logs/ui/{request_id}`: what was asked and answered, as far as it was kept.

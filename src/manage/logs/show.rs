@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::domain::keys::JsonMap;
 use crate::domain::ledger::{LedgerRow, Status};
 use crate::manage::show::{object, usd, zulu};
+use crate::store::InSession;
 
 /// What was asked and answered; kept in a row's metadata when it is kept at all.
 const CONTENT: [&str; 3] = ["messages", "response", "proxy_server_request"];
@@ -74,6 +75,14 @@ pub fn listed(row: &LedgerRow) -> Value {
         "created_at": zulu(row.started_ms),
         "updated_at": zulu(row.ended_ms),
     })
+}
+
+/// The latest row of a session, with how many rows the session has and what they cost.
+pub fn in_session(found: &InSession) -> Value {
+    let mut shown = listed(&found.row);
+    shown["session_total_count"] = found.rows.into();
+    shown["session_total_spend"] = usd(found.spend_nanos);
+    shown
 }
 
 fn metadata(row: &LedgerRow) -> JsonMap {

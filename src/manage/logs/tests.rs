@@ -167,3 +167,40 @@ async fn others_rows_stay_theirs() {
         }
     }
 }
+
+#[tokio::test]
+async fn sessions_stand_as_one_row_with_their_sums() {
+    let bench = bench().await;
+    let row = |ms: i64, session: &str, spend_nanos: i64| LedgerRow {
+        session_id: session.into(),
+        model: "openai/gpt-4o".into(),
+        spend_nanos,
+        ..LedgerRow::new(NOW + ms)
+    };
+    let rows = vec![row(10, "s1", 1_000_000), row(20, "s2", 5_000_000), row(30, "s1", 2_000_000)];
+    bench.manage.store().append(rows).await.unwrap();
+    let ask = async |more: Value| {
+        let mut query =
+            json!({"start_date": "2026-11-21", "end_date": "2026-11-21", "group_by_session": "true"});
+        query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let page = get(&bench, MASTER, "/spend/logs/v2", query).await.unwrap();
+        let told = page["data"].as_array().unwrap().iter().map(|row| {
+            let count = row["session_total_count"].as_i64().unwrap();
+            (
+                row["session_id"].as_str().unwrap().to_string(),
+                count,
+                row["session_total_spend"].as_f64().unwrap(),
+            )
+        });
+        (told.collect::<Vec<_>>(), page["total"].as_i64().unwrap())
+    };
+    let of = |session: &str, count: i64, spend: f64| (session.to_string(), count, spend);
+    let (told, total) = ask(json!({})).await;
+    assert_eq!(told[..2], [of("s1", 2, 0.003), of("s2", 1, 0.005)], "the latest first");
+    assert_eq!((told.len(), total), (4, 4), "rows without a session stand for themselves");
+    assert!(told[2..].iter().all(|(session, count, _)| session.is_empty() && *count == 1), "{told:?}");
+    let (dearest, _) = ask(json!({"sort_by": "spend", "page_size": "2", "page": "2"})).await;
+    assert_eq!(dearest, [of("s1", 2, 0.003), of("", 1, 0.0)]);
+    let (own, total) = ask(json!({"session_id": "s1"})).await;
+    assert_eq!((own, total), (vec![of("s1", 2, 0.003)], 1));
+}

@@ -50,6 +50,19 @@ pub(super) fn bound(session: &mut dyn Session, find: &LogFind) -> Result<Option<
     if find.sort_by == LogSort::Start && others.is_empty() {
         return Ok(None);
     }
+    bound_of(session, find, found)
+}
+
+/// The same for what has to read its rows, whatever indexes there are.
+pub(super) fn among_rows(session: &mut dyn Session, find: &LogFind) -> Result<Option<Bound>, StoreError> {
+    bound_of(session, find, find.tests.iter().filter(|test| has_index(test)).collect())
+}
+
+fn bound_of(
+    session: &mut dyn Session,
+    find: &LogFind,
+    found: Vec<&Test>,
+) -> Result<Option<Bound>, StoreError> {
     let window = LogFind {
         from_ms: find.from_ms,
         until_ms: find.until_ms,

@@ -10,6 +10,7 @@ use crate::store::{
 on_every_store!(
     a_row_comes_back_as_it_was_written,
     logs_filter_sort_and_page,
+    sessions_have_one_row_each,
     a_search_without_an_index_ends_somewhere,
     reports_add_up_by_what_is_asked,
     spend_of_days_agrees_with_the_totals,
@@ -172,6 +173,46 @@ async fn a_report_is_whole_or_refused(case: Case) {
     let dearest = ReportFilter { top: Some(1), ..ReportFilter::of(TotalKind::Key) };
     let dearest = case.store.report_within(dearest, vec![GroupBy::Owner], 1).await.unwrap();
     assert_eq!(dearest.iter().map(|row| row.owner.as_str()).collect::<Vec<_>>(), ["h1"]);
+    let page = async |page| {
+        let filter = ReportFilter { page: Some((page, 1)), ..ReportFilter::of(TotalKind::Key) };
+        let rows = case.store.report_within(filter, vec![GroupBy::Owner], 1).await.unwrap();
+        rows.into_iter().map(|row| (row.owner, row.sums.spend_nanos)).collect::<Vec<_>>()
+    };
+    assert_eq!(page(1).await, [("h1".to_string(), 7)]);
+    assert_eq!(page(2).await, [("h2".to_string(), 5)]);
+    assert_eq!(page(3).await, []);
+}
+
+async fn sessions_have_one_row_each(case: Case) {
+    let of =
+        |session: &str, at: i64, cost: i64| LedgerRow { session_id: session.into(), ..row("h1", at, cost) };
+    let rows = vec![
+        of("a", NOW, 1),
+        of("b", NOW + 1, 5),
+        of("a", NOW + DAY, 2),
+        of("", NOW + 2, 4),
+        of("", NOW + 3, 3),
+    ];
+    case.store.append(rows).await.unwrap();
+    let found = async |find: LogFind| {
+        let page = case.store.logs_by_session(find).await.unwrap();
+        let each = page.rows.iter().map(|one| (one.row.session_id.clone(), one.rows, one.spend_nanos));
+        (each.collect::<Vec<_>>(), page.total, page.capped)
+    };
+    let a = |session: &str, rows: i64, cost: i64| (session.to_string(), rows, cost);
+    let (told, total, capped) = found(LogFind::default()).await;
+    assert_eq!(told, [a("a", 2, 3), a("", 1, 3), a("", 1, 4), a("b", 1, 5)]);
+    assert_eq!((total, capped), (4, false));
+    let sorts = [LogSort::End, LogSort::TotalTokens, LogSort::Model, LogSort::Duration, LogSort::FirstToken];
+    for sort_by in sorts {
+        assert_eq!(found(LogFind { sort_by, ..LogFind::default() }).await.1, 4, "{sort_by:?}");
+    }
+    let dearest = LogFind { sort_by: LogSort::Spend, page: 2, size: 2, ..LogFind::default() };
+    assert_eq!(found(dearest).await.0.iter().map(|one| one.2).collect::<Vec<_>>(), [3, 3]);
+    let first_day = LogFind { until_ms: Some(NOW + DAY), ascending: true, ..LogFind::default() };
+    assert_eq!(found(first_day).await.0[0], a("a", 1, 1));
+    let of_key = LogFind { tests: vec![Test::Is("key_hash", Value::from("h2"))], ..LogFind::default() };
+    assert_eq!(found(of_key).await, (vec![], 0, false));
 }
 
 async fn a_search_without_an_index_ends_somewhere(case: Case) {

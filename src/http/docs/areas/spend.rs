@@ -191,6 +191,11 @@ const ALL: &[Field] = &[
     f("error_message", Kind::Text, "A part of the error's sentence."),
     f("search", Kind::Text, "A part of an id, the alias, the user or the model."),
     f("exclude_internal_health_checks", Kind::Bool, "Leave health checks out."),
+    f(
+        "group_by_session",
+        Kind::Bool,
+        "The latest row of each session, with session_total_count and session_total_spend.",
+    ),
 ];
 
 const PAGE: Reply = row(
