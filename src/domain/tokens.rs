@@ -21,6 +21,20 @@ const LARGE: usize = 16 * 1024;
 /// What models make of one picture at most, tokens; the largest counts are those of the cheapest models.
 const PICTURE: u64 = 6_000;
 
+/// What a picture becomes that is sent in low detail, by OpenAI's arithmetic of tiles.
+const LOW_DETAIL: u64 = 85;
+
+/// The most that one becomes in high detail: scaled to 2048 pixels at most and 768 on its shorter side it has eight tiles
+/// of 170 tokens beside the same 85. Whoever leaves the choice to the provider may get that.
+const HIGH_DETAIL: u64 = 85 + 8 * 170;
+
+/// Of so many pictures in one request the detail is looked at; the others count as large ones.
+const MOST_LOOKED_AT: usize = 1_000;
+/// The longest URL of a picture that is read, bytes, with what stands around it.
+const LONGEST_URL: usize = 8 * 1024;
+/// What may stand before it in its part, bytes.
+const PART: usize = 256;
+
 /// How many tokens of base64 text make one of sound at least: ten tokens a second, speech at 16 kbit/s.
 const SOUND: u64 = 64;
 
@@ -45,8 +59,71 @@ pub fn of_body(bytes: usize) -> u64 {
 }
 
 /// Estimated tokens of a raw chat request: its length, in which pictures and sound count for what models make of
-/// them and not for their base64. Only where an API has its media is looked, so that no text can pass as such.
+/// them and not for their base64. Only where an API has its media is looked, so that no text can pass as such. Pictures
+/// that are somewhere else count for the most that their detail lets them become, because nobody looks at them here.
 pub fn of_request(body: &str) -> u64 {
+    of_what_is_there(body).saturating_add(linked(body))
+}
+
+/// Pictures by URL or by the id of a file: as a member of a part, whose own `detail` stands beside it, or as an object.
+fn linked(body: &str) -> u64 {
+    const NAME: &[u8] = b"\"image_url\"";
+    let mut sum = 0_u64;
+    for (count, at) in memmem::find_iter(body.as_bytes(), NAME).enumerate() {
+        if count >= MOST_LOOKED_AT {
+            sum = sum.saturating_add(HIGH_DETAIL);
+            continue;
+        }
+        let value = near(body, at + NAME.len(), LONGEST_URL).trim_start();
+        // Anything else is the type of a part, whose member follows.
+        let Some(value) = value.strip_prefix(':').map(str::trim_start) else { continue };
+        let end = value.find('}').unwrap_or(value.len());
+        let rest = value.get(..end).unwrap_or_default();
+        let (part, is_object) = match rest.strip_prefix('{') {
+            Some(inside) => (inside, true),
+            None => (rest, false),
+        };
+        if member_of(part, "url", !is_object).is_none_or(|url| url.starts_with("data:")) {
+            continue;
+        }
+        let before = near(body, at.saturating_sub(PART), at.min(PART));
+        let beside = before.rsplit('{').next().filter(|_| !is_object);
+        let detail = member_of(part, "detail", false).or_else(|| member_of(beside?, "detail", false));
+        sum = sum.saturating_add(match detail {
+            Some("low") => LOW_DETAIL,
+            Some("high" | "auto") | None => HIGH_DETAIL,
+            Some(_) => PICTURE,
+        });
+    }
+    sum
+}
+
+/// What stands at a place, so many bytes at most.
+fn near(body: &str, from: usize, length: usize) -> &str {
+    let bytes = body.as_bytes();
+    let boundary =
+        |at: usize| (at.saturating_sub(3)..=at.min(bytes.len())).rev().find(|at| body.is_char_boundary(*at));
+    let (from, until) = (boundary(from), boundary(from.saturating_add(length).min(bytes.len())));
+    from.zip(until).and_then(|(from, until)| body.get(from..until)).unwrap_or_default()
+}
+
+/// The text of a member in the inside of a flat object; where `bare`, the text at its very beginning.
+fn member_of<'a>(inside: &'a str, name: &str, bare: bool) -> Option<&'a str> {
+    let value = match bare {
+        true => inside,
+        false => {
+            let mut names = memmem::find_iter(inside.as_bytes(), name.as_bytes());
+            names.find_map(|at| {
+                let quoted = inside.get(..at)?.ends_with('"');
+                let behind = inside.get(at + name.len()..)?.strip_prefix('"').filter(|_| quoted)?;
+                behind.trim_start().strip_prefix(':').map(str::trim_start)
+            })?
+        }
+    };
+    value.strip_prefix('"')?.split('"').next()
+}
+
+fn of_what_is_there(body: &str) -> u64 {
     let whole = of_body(body.len());
     if body.len() < LARGE {
         return whole;
@@ -165,6 +242,32 @@ mod tests {
         assert!((15_000..16_000).contains(&sound), "{sound}");
         let small = body(json!("hi"));
         assert_eq!(of_request(&small), of_body(small.len()));
+    }
+
+    #[test]
+    fn pictures_elsewhere_count_for_what_they_may_become() {
+        let more = |part: Value| {
+            let body = json!({"input": [part]}).to_string();
+            of_request(&body) - of_body(body.len())
+        };
+        let url = "https://example.com/a.png";
+        let chat = |image: Value| more(json!({"type": "image_url", "image_url": image}));
+        assert_eq!(chat(json!({"url": url, "detail": "low"})), LOW_DETAIL);
+        assert_eq!(chat(json!({"detail": "high", "url": url})), HIGH_DETAIL);
+        assert_eq!(chat(json!({"url": url})), HIGH_DETAIL);
+        assert_eq!(chat(json!(url)), HIGH_DETAIL);
+        assert_eq!(chat(json!({"url": url, "detail": "original"})), PICTURE);
+        assert_eq!(chat(json!({"url": "data:image/png;base64,AAAA"})), 0, "counted where it is");
+        let of_responses =
+            |detail: &str| more(json!({"type": "input_image", "image_url": url, "detail": detail}));
+        assert_eq!((of_responses("low"), of_responses("auto")), (LOW_DETAIL, HIGH_DETAIL));
+        let spaced = r#"{"detail" : "low", "image_url" : "https://example.com/a.png"}"#;
+        assert_eq!(of_request(spaced), of_body(spaced.len()) + LOW_DETAIL);
+        let words = json!({"content": r#"{"image_url": {"url": "https://example.com/a.png"}}"#}).to_string();
+        assert_eq!(of_request(&words), of_body(words.len()), "text is no picture");
+        let two =
+            json!([{"image_url": {"url": url}}, {"image_url": {"url": url, "detail": "low"}}]).to_string();
+        assert_eq!(of_request(&two) - of_body(two.len()), HIGH_DETAIL + LOW_DETAIL);
     }
 
     #[test]
