@@ -16,4 +16,9 @@ pub const ROUTES: &[Route] = &[
     route!(Get "/user/available_users" users::available_users),
     route!(Get "/user/spend" users::spend),
     route!(Post "/user/reset_budget" users::reset_budget),
+    route!(Post "/user/password/change" users::password),
+    route!(Post "/invitation/new" users::invitation),
+    route!(Get "/invitation/info" users::invitation),
+    route!(Post "/invitation/update" users::invitation),
+    route!(Post "/invitation/delete" users::invitation),
 ];

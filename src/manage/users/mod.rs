@@ -6,6 +6,7 @@ mod fields;
 mod info;
 mod list;
 mod new;
+mod sign_in;
 mod spend;
 mod update;
 
@@ -14,6 +15,7 @@ pub use delete::delete;
 pub use info::{flat_info, info};
 pub use list::{available_roles, available_users, list};
 pub use new::new;
+pub use sign_in::{invitation, password};
 pub use spend::{reset_budget, spend};
 pub use update::{bulk_update, update};
 

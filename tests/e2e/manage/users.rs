@@ -10,6 +10,7 @@ on_both!(
     the_tutorials_snippets_read_and_reset_what_was_spent,
     users_are_found_and_changed,
     the_files_users_are_there,
+    what_only_an_admin_page_needs_says_what_to_do_instead,
 );
 
 async fn a_user_comes_with_a_key_and_goes_with_it(gateway: Gateway) {
@@ -123,4 +124,18 @@ async fn the_files_users_are_there(gateway: Gateway) {
     let user = &info["user_info"];
     assert_eq!((&user["user_role"], &user["max_budget"]), (&json!("internal_user"), &json!(100.0)));
     assert_eq!(user["user_email"], "user1@example.com");
+}
+
+async fn what_only_an_admin_page_needs_says_what_to_do_instead(gateway: Gateway) {
+    for (method, path, instead) in [
+        ("POST", "/invitation/new", "/key/generate"),
+        ("GET", "/invitation/info", "/key/generate"),
+        ("POST", "/invitation/update", "/key/generate"),
+        ("POST", "/invitation/delete", "/key/generate"),
+        ("POST", "/user/password/change", "/key/regenerate"),
+    ] {
+        let (status, error) = refused(&gateway, KEY, method, path, json!({"user_id": "alice"})).await;
+        assert_eq!((status, &error["type"]), (400, &json!("not_supported")), "{path}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(instead), "{path}: {error}");
+    }
 }

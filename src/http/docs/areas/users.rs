@@ -131,8 +131,15 @@ pub const AREA: Area = Area {
             &[&[must("user_id", Kind::Text, "The user.")]],
             gives("The user's money."),
         ),
+        op(Post, "/user/password/change", "Always 400: users have no passwords here.", &[], NOTHING),
+        op(Post, "/invitation/new", "Always 400: there is no admin page to sign in to.", &[], NOTHING),
+        op(Get, "/invitation/info", "Always 400, as /invitation/new.", &[], NOTHING),
+        op(Post, "/invitation/update", "Always 400, as /invitation/new.", &[], NOTHING),
+        op(Post, "/invitation/delete", "Always 400, as /invitation/new.", &[], NOTHING),
     ],
 };
+
+const NOTHING: Reply = gives("Never: the error says what to do instead.");
 
 const WHO: &[Field] = &[f("user_id", Kind::Text, "By default the caller's.")];
 
