@@ -28,6 +28,17 @@ const LOW_DETAIL: u64 = 85;
 /// of 170 tokens beside the same 85. Whoever leaves the choice to the provider may get that.
 const HIGH_DETAIL: u64 = 85 + 8 * 170;
 
+/// Models that count pictures higher, by a part of their names: in low detail, and the most in high detail. The first has
+/// tiles of 5667 tokens beside 2833; the others 1536 patches at most, times 2.46, 1.72 and 1.62.
+const DEAR: [(&str, u64, u64); 6] = [
+    ("gpt-4o-mini", 2_833, 2_833 + 8 * 5_667),
+    ("gpt-4.1-nano", 3_779, 3_779),
+    ("gpt-5-nano", 3_779, 3_779),
+    ("o4-mini", 2_642, 2_642),
+    ("gpt-4.1-mini", 2_489, 2_489),
+    ("gpt-5-mini", 2_489, 2_489),
+];
+
 /// Of so many pictures in one request the detail is looked at; the others count as large ones.
 const MOST_LOOKED_AT: usize = 1_000;
 /// The longest URL of a picture that is read, bytes, with what stands around it.
@@ -60,18 +71,51 @@ pub fn of_body(bytes: usize) -> u64 {
 
 /// Estimated tokens of a raw chat request: its length, in which pictures and sound count for what models make of
 /// them and not for their base64. Only where an API has its media is looked, so that no text can pass as such. Pictures
-/// that are somewhere else count for the most that their detail lets them become, because nobody looks at them here.
-pub fn of_request(body: &str) -> u64 {
-    of_what_is_there(body).saturating_add(linked(body))
+/// that are somewhere else count for the most that their detail lets them become with most models, because nobody looks at
+/// them here; they are told beside it.
+pub fn of_request(body: &str) -> (u64, Linked) {
+    let linked = linked(body);
+    (of_what_is_there(body).saturating_add(linked.tokens()), linked)
 }
 
-/// Pictures by URL or by the id of a file: as a member of a part, whose own `detail` stands beside it, or as an object.
-fn linked(body: &str) -> u64 {
+/// The pictures of a request that are somewhere else, by the detail that is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Linked {
+    low: u32,
+    high: u32,
+    other: u32,
+}
+
+impl Linked {
+    /// What they come to with most models.
+    fn tokens(self) -> u64 {
+        self.at(LOW_DETAIL, HIGH_DETAIL)
+    }
+
+    /// How many tokens more they come to with a model that counts pictures higher than most.
+    pub fn more_with(self, model: &str) -> u64 {
+        if self == Linked::default() {
+            return 0;
+        }
+        let dear = DEAR.iter().find(|(name, ..)| model.contains(name));
+        dear.map_or(0, |(_, low, high)| self.at(*low, *high).saturating_sub(self.tokens()))
+    }
+
+    fn at(self, low: u64, high: u64) -> u64 {
+        let of = |count: u32, each: u64| u64::from(count).saturating_mul(each);
+        of(self.low, low)
+            .saturating_add(of(self.high, high))
+            .saturating_add(of(self.other, PICTURE.max(high)))
+    }
+}
+
+/// Pictures by URL: as a member of a part, whose own `detail` stands beside it, or as an object.
+fn linked(body: &str) -> Linked {
     const NAME: &[u8] = b"\"image_url\"";
-    let mut sum = 0_u64;
+    let mut found = Linked::default();
     for (count, at) in memmem::find_iter(body.as_bytes(), NAME).enumerate() {
         if count >= MOST_LOOKED_AT {
-            sum = sum.saturating_add(HIGH_DETAIL);
+            found.high = found.high.saturating_add(1);
             continue;
         }
         let value = near(body, at + NAME.len(), LONGEST_URL).trim_start();
@@ -89,13 +133,14 @@ fn linked(body: &str) -> u64 {
         let before = near(body, at.saturating_sub(PART), at.min(PART));
         let beside = before.rsplit('{').next().filter(|_| !is_object);
         let detail = member_of(part, "detail", false).or_else(|| member_of(beside?, "detail", false));
-        sum = sum.saturating_add(match detail {
-            Some("low") => LOW_DETAIL,
-            Some("high" | "auto") | None => HIGH_DETAIL,
-            Some(_) => PICTURE,
-        });
+        let kind = match detail {
+            Some("low") => &mut found.low,
+            Some("high" | "auto") | None => &mut found.high,
+            Some(_) => &mut found.other,
+        };
+        *kind = kind.saturating_add(1);
     }
-    sum
+    found
 }
 
 /// What stands at a place, so many bytes at most.
@@ -233,22 +278,22 @@ mod tests {
         let body = |content: Value| json!({"messages": [{"role": "user", "content": content}]}).to_string();
         let data = "A".repeat(4_000_000);
         let url = format!("data:image/png;base64,{data}");
-        let picture = of_request(&body(json!([{"type": "image_url", "image_url": {"url": url}}])));
+        let picture = of_request(&body(json!([{"type": "image_url", "image_url": {"url": url}}]))).0;
         assert!((6_000..6_100).contains(&picture), "{picture}");
         let spaced = format!("{{\"input\": [{{\"image_url\" : \"{url}\"}}], \"x\": \"{url}\"}}");
-        assert!((1_006_000..1_006_100).contains(&of_request(&spaced)), "one of them is no picture");
+        assert!((1_006_000..1_006_100).contains(&of_request(&spaced).0), "one of them is no picture");
         let sound = json!([{"type": "input_audio", "input_audio": {"format": "wav", "data": data}}]);
-        let sound = of_request(&body(sound));
+        let sound = of_request(&body(sound)).0;
         assert!((15_000..16_000).contains(&sound), "{sound}");
         let small = body(json!("hi"));
-        assert_eq!(of_request(&small), of_body(small.len()));
+        assert_eq!(of_request(&small).0, of_body(small.len()));
     }
 
     #[test]
     fn pictures_elsewhere_count_for_what_they_may_become() {
         let more = |part: Value| {
             let body = json!({"input": [part]}).to_string();
-            of_request(&body) - of_body(body.len())
+            of_request(&body).0 - of_body(body.len())
         };
         let url = "https://example.com/a.png";
         let chat = |image: Value| more(json!({"type": "image_url", "image_url": image}));
@@ -262,12 +307,16 @@ mod tests {
             |detail: &str| more(json!({"type": "input_image", "image_url": url, "detail": detail}));
         assert_eq!((of_responses("low"), of_responses("auto")), (LOW_DETAIL, HIGH_DETAIL));
         let spaced = r#"{"detail" : "low", "image_url" : "https://example.com/a.png"}"#;
-        assert_eq!(of_request(spaced), of_body(spaced.len()) + LOW_DETAIL);
+        assert_eq!(of_request(spaced).0, of_body(spaced.len()) + LOW_DETAIL);
         let words = json!({"content": r#"{"image_url": {"url": "https://example.com/a.png"}}"#}).to_string();
-        assert_eq!(of_request(&words), of_body(words.len()), "text is no picture");
+        assert_eq!(of_request(&words).0, of_body(words.len()), "text is no picture");
         let two =
             json!([{"image_url": {"url": url}}, {"image_url": {"url": url, "detail": "low"}}]).to_string();
-        assert_eq!(of_request(&two) - of_body(two.len()), HIGH_DETAIL + LOW_DETAIL);
+        assert_eq!(of_request(&two).0 - of_body(two.len()), HIGH_DETAIL + LOW_DETAIL);
+        let linked = of_request(&two).1;
+        assert_eq!(linked.more_with("gpt-4o"), 0);
+        assert_eq!(linked.more_with("gpt-4o-mini-2024-07-18"), 48_169 + 2_833 - HIGH_DETAIL - LOW_DETAIL);
+        assert_eq!(of_request(&words).1.more_with("gpt-4o-mini"), 0);
     }
 
     #[test]
@@ -278,7 +327,7 @@ mod tests {
             json!({"text": format!("{{\"url\": \"{url}\"}}")}),
             json!({"text": format!("\"input_audio\": {{\"data\": \"{url}\"}}")}),
         ] {
-            assert!(of_request(&text.to_string()) >= 25_000, "{}", &text.to_string()[..60]);
+            assert!(of_request(&text.to_string()).0 >= 25_000, "{}", &text.to_string()[..60]);
         }
     }
 

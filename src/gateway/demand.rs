@@ -19,6 +19,8 @@ pub fn cost(table: &Table, group: &Resolved, size: &Size) -> Result<Cost, Error>
         let price = table.price(member).ok_or_else(|| unpriced(&group.name))?;
         let mut demand = size.demand(&member.deployment.request);
         always_searches(member, &mut demand);
+        let model = member.deployment.info.base_model.as_deref().unwrap_or(&member.model);
+        demand.prompt_tokens = demand.prompt_tokens.saturating_add(size.pictures.more_with(model));
         free &= price.is_free();
         bounded &= is_bounded(&price, &demand);
         most = most.max(estimate(&price, &demand));

@@ -43,6 +43,8 @@ pub struct Size {
     pub tier: Option<ServiceTier>,
     /// Whether its input is more than its body shows: what the provider has kept of a conversation.
     pub remembers: bool,
+    /// Pictures that are somewhere else; among the input at what most models make of them.
+    pub pictures: tokens::Linked,
     /// What is billed by something else than tokens.
     pub media: Option<Rc<Media>>,
 }
@@ -62,8 +64,13 @@ impl Size {
             Endpoint::Embeddings | Endpoint::Moderations | Endpoint::Rerank => Some(0),
             Endpoint::Images | Endpoint::Speech | Endpoint::Transcriptions => None,
         };
+        let (input_tokens, pictures) = match endpoint {
+            Endpoint::Chat | Endpoint::Responses => tokens::of_request(request.text()),
+            _ => (input_tokens(endpoint, request), tokens::Linked::default()),
+        };
         Size {
-            input_tokens: input_tokens(endpoint, request),
+            input_tokens,
+            pictures,
             max_output_tokens,
             answers: u32::try_from(answers(request)).unwrap_or(u32::MAX),
             tier: request.str("service_tier").and_then(|name| ServiceTier::named(&name)),
@@ -82,6 +89,7 @@ impl Size {
             answers: 1,
             tier: None,
             remembers: false,
+            pictures: tokens::Linked::default(),
             media: Some(Rc::new(Media::Heard(heard))),
         }
     }
@@ -153,7 +161,6 @@ pub fn prompts(request: &Surface) -> u64 {
 fn input_tokens(endpoint: Endpoint, request: &Surface) -> u64 {
     let text = tokens::of_body(request.raw().len());
     let field = match endpoint {
-        Endpoint::Chat | Endpoint::Responses => return tokens::of_request(request.text()),
         Endpoint::Embeddings => "input",
         Endpoint::Completions => "prompt",
         _ => return text,
