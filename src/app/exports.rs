@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use actix_rt::Arbiter;
 
-use crate::actors::export::{Dispatcher, Exporter, Flush, Intake, Meters, Queue};
+use crate::actors::export::{Dispatcher, Exporter, Flush, Gate, Intake, Meters, Queue};
 use crate::actors::keeper::Kept;
 use crate::config::Config;
 use crate::domain::export::Sink;
@@ -33,13 +33,15 @@ impl Exports {
             return Exports::default();
         }
         let arbiter = Arbiter::new();
+        let gate = Arc::new(Gate::default());
         let with_queue = |sink: &Sink| {
-            let queue = Queue::new(&sink.name, Meters::new(metrics, &sink.name));
+            let (wants, meters) = ((sink.successes, sink.failures), Meters::new(metrics, &sink.name));
+            let queue = Queue::new(&sink.name, wants, meters, Arc::clone(&gate));
             (Arc::new(sink.clone()), queue)
         };
         let sinks: Vec<_> = config.export.sinks.iter().map(with_queue).collect();
         let dropped = sinks.iter().map(|(_, queue)| queue.meters().dropped.clone()).collect();
-        let intake = Intake::new(&config.export, dropped);
+        let intake = Intake::new(Arc::clone(&gate), dropped);
         let exporters = sinks.iter().map(|(sink, queue)| {
             let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "exporter")]);
             let (sink, queue, tls) = (Arc::clone(sink), Arc::clone(queue), Arc::clone(tls));
@@ -49,9 +51,9 @@ impl Exports {
         });
         let exporters = exporters.collect();
         let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "dispatcher")]);
-        let (own, ends) = (Arc::clone(&intake), sinks.clone());
+        let (own, ends, callers_mute) = (Arc::clone(&intake), sinks.clone(), config.export.callers_mute);
         let dispatcher = Kept::start("dispatcher", arbiter.handle(), restarts, move |notice| {
-            Dispatcher::new(Arc::clone(&own), ends.clone(), notice)
+            Dispatcher::new(Arc::clone(&own), ends.clone(), callers_mute, notice)
         });
         let names: Vec<&str> = sinks.iter().map(|(sink, _)| sink.name.as_str()).collect();
         tracing::info!(sinks = names.join(", "), "finished requests are exported");

@@ -142,7 +142,7 @@ pub const LITELLM: Keys = Keys {
         "max_internal_user_budget", "model_cost_map_url", "max_user_budget", "max_end_user_budget_id",
         "timezone", "budget_reset_time", "price_list", "block_requests_for_models_without_pricing",
         "budget_exceeded_throttle_percentage", "callbacks", "success_callback", "failure_callback",
-        "turn_off_message_logging", "redact_user_api_key_info", "s3_callback_params", "datadog_params", "expose_router_debug_in_errors",
+        "turn_off_message_logging", "redact_user_api_key_info", "allow_dynamic_callback_disabling", "s3_callback_params", "datadog_params", "expose_router_debug_in_errors",
         "cache", "cache_params", "cache_ttl",
     ],
     later: &[

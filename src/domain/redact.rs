@@ -22,13 +22,33 @@ const KEYS: &[&str] = &[
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
 ];
 
+/// Logins and keys in addresses, of which the rest stays: a pattern, what stands in its place, and what a text must have
+/// for a look to be worth it.
+const ADDRESSES: [(&str, &str, &str); 2] = [
+    (r#"([A-Za-z][A-Za-z0-9+.-]*://)[^/\s:@"']*:[^/\s@"']+@"#, "${1}[redacted]@", "://"),
+    (
+        r#"(?i)([?&](?:x-amz-)?(?:api[-_]?key|(?:access|auth|security|id)[-_]token|token|key|sig|signature|secret|password|credential)=)[^&#\s"'<>]+"#,
+        "${1}[redacted]",
+        "=",
+    ),
+];
+
 const EMAILS: &[&str] = &[r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+"];
 
 /// Takes secrets out of texts. Cloning shares the patterns.
 #[derive(Debug, Clone)]
 pub struct Redactor {
     rules: Arc<[String]>,
-    patterns: Arc<[Regex]>,
+    patterns: Arc<[Pattern]>,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    finds: Regex,
+    /// What stands in the place of what it finds.
+    leaves: &'static str,
+    /// Texts without this are not looked at.
+    needs: &'static str,
 }
 
 impl PartialEq for Redactor {
@@ -57,19 +77,19 @@ impl Redactor {
     pub fn new(rules: Vec<String>) -> Result<Self, (usize, String)> {
         let mut patterns = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
-            let own = [rule.as_str()];
-            let sources = match rule.as_str() {
-                "keys" => KEYS,
-                "emails" => EMAILS,
-                _ => &own,
+            let whole = |source: &&'static str| (*source, REDACTED, "");
+            let sources: Vec<(&str, &'static str, &'static str)> = match rule.as_str() {
+                "keys" => KEYS.iter().map(whole).chain(ADDRESSES).collect(),
+                "emails" => EMAILS.iter().map(whole).collect(),
+                own => vec![(own, REDACTED, "")],
             };
-            for source in sources {
-                let pattern = Regex::new(source).map_err(|cause| (index, cause.to_string()))?;
+            for (source, leaves, needs) in sources {
+                let finds = Regex::new(source).map_err(|cause| (index, cause.to_string()))?;
                 // It would tear every text apart.
-                if pattern.is_match("") {
+                if finds.is_match("") {
                     return Err((index, "it matches nothing at all".to_string()));
                 }
-                patterns.push(pattern);
+                patterns.push(Pattern { finds, leaves, needs });
             }
         }
         Ok(Redactor { rules: rules.into(), patterns: patterns.into() })
@@ -78,8 +98,10 @@ impl Redactor {
     /// The text without what the rules name.
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let mut kept = Cow::Borrowed(text);
-        for pattern in &*self.patterns {
-            if let Cow::Owned(changed) = pattern.replace_all(&kept, REDACTED) {
+        for Pattern { finds, leaves, needs } in &*self.patterns {
+            if kept.contains(needs)
+                && let Cow::Owned(changed) = finds.replace_all(&kept, *leaves)
+            {
                 kept = Cow::Owned(changed);
             }
         }
@@ -106,6 +128,9 @@ mod tests {
             ("a -----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc", "a [redacted]"),
             ("task-list, risk-averse, desk-1 and 5 @ 3", "task-list, risk-averse, desk-1 and 5 @ 3"),
             ("größe ü", "größe ü"),
+            ("see postgres://u:p%40w@db/x?sslmode=on", "see postgres://[redacted]@db/x?sslmode=on"),
+            ("GET https://h/x?a=1&api_key=abc&b=2", "GET https://h/x?a=1&api_key=[redacted]&b=2"),
+            ("at https://h:8080/x?page=2 is a = b", "at https://h:8080/x?page=2 is a = b"),
         ] {
             assert_eq!(redactor.redact(text), kept);
         }

@@ -40,6 +40,7 @@ pub fn facts(finished: &mut Finished, admitted: Option<(&Taken, &Bill)>) -> Box<
         response_id: finished.answer_id.take(),
         cache: finished.cache.as_ref().map(|cache| (cache.hit, cache.question.shown())),
         trace: finished.trace,
+        muted: finished.muted.take(),
         content: None,
     });
     if let Some(content) = finished.content.take() {

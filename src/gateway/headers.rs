@@ -35,6 +35,8 @@ pub(super) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// The longest call id that is taken over from a client.
 const LONGEST_CALL_ID: usize = 128;
+/// The longest list of callbacks that a header may name, bytes.
+const LONGEST_MUTED: usize = 1024;
 
 /// Headers of a provider that describe its connection or body rather than its answer.
 const HOP_BY_HOP: [&str; 8] = [
@@ -86,6 +88,12 @@ pub fn client_call_id(headers: &HeaderMap) -> Option<String> {
 /// The caller's place in a trace, if a header names one.
 pub fn trace(headers: &HeaderMap) -> Option<TraceParent> {
     headers.get("traceparent")?.to_str().ok().and_then(TraceParent::parse)
+}
+
+/// The callbacks that the caller wants not told of its request, if a header names some.
+pub fn muted(headers: &HeaderMap) -> Option<Box<str>> {
+    let names = headers.get("x-litellm-disable-callbacks")?.to_str().ok()?.trim();
+    (!names.is_empty()).then(|| names.get(..LONGEST_MUTED).unwrap_or(names).into())
 }
 
 /// The id by which the client knows the request, as far as it can stand in a header and a line of the log.

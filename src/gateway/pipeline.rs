@@ -225,10 +225,12 @@ impl Gateway {
         let ticket = self.shared.in_flight.take();
         let settle = Rc::clone(&self.settle);
         settle.arrived();
-        let trace = if settle.traces() { headers::trace(headers) } else { None };
+        let (trace, muted) =
+            if settle.traces() { (headers::trace(headers), headers::muted(headers)) } else { (None, None) };
         let mut record = Record::open(settle, endpoint, call_id, received);
         record.note(|facts| {
             (facts.own_id, facts.trace) = (theirs.is_none().then_some(own_id), trace);
+            facts.muted = muted;
             facts.request_id = headers::request_id(headers);
         });
         Opened { record, ticket }

@@ -80,6 +80,8 @@ pub struct Finished {
     pub content: Option<Box<Content>>,
     /// The caller's place in a trace, where finished requests are exported.
     pub trace: Option<TraceParent>,
+    /// Callbacks that the caller wants not told of it, where finished requests are exported.
+    pub muted: Option<Box<str>>,
     /// What the response cache had to do with it.
     pub cache: Option<Box<Consulted>>,
     /// What it took from limits and budgets, and who pays; `None` before it was admitted.
@@ -116,6 +118,7 @@ impl Finished {
             answer_id: None,
             content: None,
             trace: None,
+            muted: None,
             cache: None,
             taken: None,
         }

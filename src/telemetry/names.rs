@@ -84,6 +84,9 @@ pub const RELOADS: &str = "stagedoor_config_reloads_total";
 pub const ALERTS: &str = "stagedoor_alerts_total";
 /// Finished requests that sinks were to be told of, by sink and result: `sent`, `failed`, `dropped`.
 pub const EXPORTED: &str = "stagedoor_export_events_total";
+/// Finished requests of which a sink has not got everything, by sink and reason: `refused`, `rejected`, `too_large`,
+/// `gave_up`.
+pub const EXPORT_LOST: &str = "stagedoor_export_lost_events_total";
 /// Repeated deliveries, by sink.
 pub const EXPORT_RETRIES: &str = "stagedoor_export_retries_total";
 /// Finished requests that wait for a sink, those on their way included.
@@ -244,6 +247,7 @@ pub const HELP: &[(&str, &str)] = &[
     (RELOADS, "Configurations taken over or refused."),
     (ALERTS, "Alerts that were sent, failed or were dropped."),
     (EXPORTED, "Finished requests that were sent to a sink, failed or were dropped."),
+    (EXPORT_LOST, "Finished requests of which a sink has not got everything, by reason."),
     (EXPORT_RETRIES, "Repeated deliveries to a sink."),
     (EXPORT_WAITING, "Finished requests that wait for a sink."),
     (EXPORT_BYTES, "Memory that finished requests take while they wait for a sink, bytes."),

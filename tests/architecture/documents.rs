@@ -131,6 +131,7 @@ fn documents_and_alerts_name_metrics_that_exist() {
                 "litellm_key_header_name",
                 "litellm_credential_name",
                 "litellm_call_id",
+                "litellm_disabled_callbacks",
             ];
             if looks_like_one && !known.contains(&metric) && !config.contains(&word) {
                 violations.push(format!("{file}: {word}"));

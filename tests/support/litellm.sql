@@ -104,7 +104,7 @@ INSERT INTO "LiteLLM_OrganizationMembership" ("user_id", "organization_id", "use
 INSERT INTO "LiteLLM_ModelTable" ("id", "aliases", "created_by", "updated_by") VALUES (4, '{"fast": "gpt"}', 'admin', 'admin');
 INSERT INTO "LiteLLM_TeamTable" ("team_id", "team_alias", "organization_id", "members_with_roles", "metadata", "max_budget", "spend", "models", "model_id")
 VALUES ('team1', 'One', 'org1', '[{"role": "admin", "user_id": "alice", "user_email": null}, {"role": "user", "user_id": "bob"}, {"role": "user", "user_id": null, "user_email": "nobody@example.com"}]',
-        '{"team_member_budget_id": "b-member", "cost_center": 7}', 100, 4.5, '{}', 4);
+        '{"team_member_budget_id": "b-member", "cost_center": 7, "logging": [{"callback_name": "langfuse", "callback_vars": {"langfuse_secret_key": "canary-callback"}}]}', 100, 4.5, '{}', 4);
 INSERT INTO "LiteLLM_TeamMembership" ("user_id", "team_id", "spend", "total_spend", "budget_id") VALUES ('alice', 'team1', 1.25, 3, 'b-member');
 INSERT INTO "LiteLLM_EndUserTable" ("user_id", "alias", "spend", "budget_id", "blocked") VALUES ('customer1', 'Shop', 0.2, 'b-customer', false), ('customer2', NULL, 0, NULL, true);
 INSERT INTO "LiteLLM_TagTable" ("tag_name", "description", "models", "spend") VALUES ('prod', 'Production', '{}', 2.5);

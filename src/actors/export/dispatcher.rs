@@ -33,13 +33,21 @@ pub struct Dispatcher {
     sinks: Vec<(Arc<Sink>, Arc<Queue>)>,
     /// Taken from the intake and not looked at yet.
     taken: VecDeque<Box<Facts>>,
+    /// Whether callers may name callbacks that are not told of their requests.
+    callers_mute: bool,
     notice: DeathNotice<Dispatcher>,
 }
 
 impl Dispatcher {
-    /// An incarnation for these sinks and their queues.
-    pub fn new(intake: Arc<Intake>, sinks: Vec<(Arc<Sink>, Arc<Queue>)>, notice: DeathNotice<Self>) -> Self {
-        Dispatcher { intake, sinks, taken: VecDeque::new(), notice }
+    /// An incarnation for these sinks and their queues. `callers_mute`: callers may name sinks that are not told of their
+    /// requests.
+    pub fn new(
+        intake: Arc<Intake>,
+        sinks: Vec<(Arc<Sink>, Arc<Queue>)>,
+        callers_mute: bool,
+        notice: DeathNotice<Self>,
+    ) -> Self {
+        Dispatcher { intake, sinks, taken: VecDeque::new(), callers_mute, notice }
     }
 
     fn wait(&self, ctx: &mut Context<Self>) {
@@ -65,22 +73,52 @@ impl Dispatcher {
     }
 
     fn dispatch(&mut self, most: usize) {
+        self.count_missed();
+        if self.taken.is_empty() {
+            return;
+        }
+        let owners = self.sinks.iter().all(|(sink, _)| sink.owners);
+        let wanted: Vec<Wanted> = self
+            .taken
+            .drain(..most.min(self.taken.len()))
+            .map(|facts| {
+                let failed = facts.error.is_some();
+                let muted = facts.muted_sinks(self.callers_mute);
+                let told = Arc::new(Told::new(facts, owners));
+                Wanted { failed, muted, size: told.size(), told }
+            })
+            .collect();
         let now = Instant::now();
-        for _ in 0..most {
-            let Some(facts) = self.taken.pop_front() else { return };
-            self.tell(*facts, now);
+        for (sink, queue) in &self.sinks {
+            queue.push(wanted.iter().filter(|one| one.by(sink)).map(|one| (&one.told, one.size)), now);
         }
     }
 
-    fn tell(&self, facts: Facts, now: Instant) {
-        let failed = facts.error.is_some();
-        let wanted = |sink: &Sink| if failed { sink.failures } else { sink.successes };
-        let owners = self.sinks.iter().all(|(sink, _)| sink.owners);
-        let told = Arc::new(Told::new(facts, owners));
-        let size = told.size();
-        for (_, queue) in self.sinks.iter().filter(|(sink, _)| wanted(sink)) {
-            queue.push(Arc::clone(&told), size, now);
+    /// Counts the requests that workers have left nothing of, because no queue had room.
+    fn count_missed(&self) {
+        for failed in [false, true] {
+            let missed = self.intake.missed(failed);
+            if missed == 0 {
+                continue;
+            }
+            let of_sinks = self.sinks.iter().filter(|(sink, _)| sink.wants(failed));
+            of_sinks.for_each(|(_, queue)| queue.meters().dropped.increment(missed));
         }
+    }
+}
+
+/// A request, and who is told of it.
+struct Wanted {
+    failed: bool,
+    /// Callbacks that are not, by their names.
+    muted: Vec<String>,
+    told: Arc<Told>,
+    size: usize,
+}
+
+impl Wanted {
+    fn by(&self, sink: &Sink) -> bool {
+        sink.wants(self.failed) && !self.muted.iter().any(|name| sink.is_called(name))
     }
 }
 

@@ -23,6 +23,9 @@ const MOST_JSON: usize = 256 * 1024;
 /// What is larger is not even kept until it is looked at, bytes.
 const MOST_RAW: usize = 1024 * 1024;
 
+/// The list in the metadata of keys and teams that names callbacks which are not told of their requests.
+const DISABLED: &str = "litellm_disabled_callbacks";
+
 /// What is known of a finished request. Making it costs a few counted references; nothing is written out here.
 pub struct Facts {
     /// Ours, unique.
@@ -79,6 +82,8 @@ pub struct Facts {
     pub cache: Option<(bool, String)>,
     /// The caller's place in a trace.
     pub trace: Option<TraceParent>,
+    /// Callbacks that the caller wants not told of it, separated by commas.
+    pub muted: Option<Box<str>>,
     /// What was asked and answered, where a sink is told of it.
     pub content: Option<Raw>,
 }
@@ -86,7 +91,7 @@ pub struct Facts {
 /// A request that sinks are told of. The event is made when the first sink is about to be told: of what is dropped
 /// before that, nobody writes anything.
 pub struct Told {
-    facts: Facts,
+    facts: Box<Facts>,
     owners: bool,
     plain: OnceLock<Arc<Event>>,
     quoted: OnceLock<Arc<Event>>,
@@ -94,22 +99,26 @@ pub struct Told {
 
 impl Told {
     /// `owners`: whose request it was is told, too.
-    pub fn new(facts: Facts, owners: bool) -> Self {
+    pub fn new(facts: Box<Facts>, owners: bool) -> Self {
         Told { facts, owners, plain: OnceLock::new(), quoted: OnceLock::new() }
     }
 
     /// The event, with what was asked and answered where a sink is told of that.
     pub fn event(&self, content: bool) -> Arc<Event> {
         let plain = self.plain.get_or_init(|| Arc::new(self.facts.event(self.owners)));
-        if !content {
+        if !content || self.facts.content.is_none() {
             return Arc::clone(plain);
         }
         Arc::clone(self.quoted.get_or_init(|| Arc::new(self.facts.quoted(plain))))
     }
 
-    /// About what it takes in memory, its events included, bytes.
+    /// What it takes in memory at most, the events that are made of it included, bytes.
     pub fn size(&self) -> usize {
-        self.facts.size().saturating_mul(2)
+        let facts = &self.facts;
+        let event = size_of::<Event>() + facts.own() + facts.shared();
+        let content = facts.content.as_ref().map(|raw| export::most_content(raw, MOST_JSON));
+        let events = event + content.map_or(0, |content| event + content);
+        size_of::<Told>() + facts.size() + events
     }
 }
 
@@ -128,9 +137,40 @@ impl Facts {
         self.content = Some(raw);
     }
 
-    /// How many bytes it keeps alive.
+    /// How many bytes it keeps alive that nobody else does.
     pub fn size(&self) -> usize {
-        size_of::<Facts>() + self.content.as_ref().map_or(0, Raw::size)
+        size_of::<Facts>() + self.own() + self.content.as_ref().map_or(0, Raw::size)
+    }
+
+    /// The texts of this request alone, bytes.
+    fn own(&self) -> usize {
+        let texts = [&self.user, &self.end_user, &self.session, &self.wild];
+        let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+        let tags: usize = self.tags.iter().map(|tag| size_of::<String>() + tag.len()).sum();
+        let ids = self.call_id.len() + self.response_id.as_ref().map_or(0, |id| id.len());
+        let cache = self.cache.as_ref().map_or(0, |(_, key)| key.len());
+        texts + tags + ids + cache + self.error.as_ref().map_or(0, Error::size)
+    }
+
+    /// The texts that an event takes copies of and requests share, bytes.
+    fn shared(&self) -> usize {
+        let deployment = self.deployment.as_deref().map_or(0, |deployment| {
+            deployment.model.len() + deployment.id.len() + deployment.connection.api_base.len()
+        });
+        let names = [&self.group, &self.hashed_key].into_iter().flatten().map(|name| name.len());
+        let Some(grant) = self.grant() else { return deployment + names.sum::<usize>() };
+        let (user, team) = (grant.user.as_ref(), grant.team.as_ref());
+        let owners = [
+            grant.key.key_alias.as_ref(),
+            grant.key.user_id.as_ref(),
+            grant.key.team_id.as_ref(),
+            user.and_then(|user| user.user_email.as_ref()),
+            team.and_then(|team| team.team_alias.as_ref()),
+            grant.organization.as_ref().map(|found| &found.organization_id),
+        ];
+        let owners: usize = owners.into_iter().flatten().map(String::len).sum();
+        let tags: usize = grant.key.tags().map(|tag| size_of::<String>() + tag.len()).sum();
+        deployment + names.sum::<usize>() + owners + tags
     }
 
     /// The event, without what was asked and answered. `owners`: whose request it was is told, too.
@@ -180,6 +220,19 @@ impl Facts {
         };
         let failure = self.error.as_ref().map(|error| failure(error, &words(error)));
         Event { content, failure, ..event.clone() }
+    }
+
+    /// Callbacks that are not told of it: those that its key or team names (`litellm_disabled_callbacks`), and where
+    /// `callers` may name some, the caller's.
+    pub fn muted_sinks(&self, callers: bool) -> Vec<String> {
+        let text = self.muted.as_deref().filter(|_| callers).unwrap_or_default();
+        let mut names: Vec<String> =
+            text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let Some(grant) = self.grant() else { return names };
+        let rows = [Some(&grant.key.metadata), grant.team.as_ref().map(|team| &team.metadata)];
+        let lists = rows.into_iter().flatten().filter_map(|row| row.get(DISABLED)?.as_array());
+        names.extend(lists.flatten().filter_map(|name| Some(name.as_str()?.to_owned())));
+        names
     }
 
     fn grant(&self) -> Option<&Grant> {
@@ -268,6 +321,7 @@ pub mod tests {
             response_id: None,
             cache: None,
             trace: None,
+            muted: None,
             content: None,
         }
     }
@@ -292,7 +346,39 @@ pub mod tests {
         assert!(!format!("{plain:?}").contains("canary"));
         let quoted = failed.quoted(&plain);
         assert_eq!(quoted.failure.unwrap().message, "you said canary [redacted]");
-        assert_eq!(quoted.content.unwrap().question, json!([]));
+        assert_eq!(quoted.content.unwrap().question.value(), json!([]));
+    }
+
+    #[test]
+    fn everything_of_a_request_counts_as_memory() {
+        let plain = facts().size();
+        let long = "x".repeat(10_000);
+        let tags: Arc<[String]> = vec![long.clone(); 10].into();
+        let error = Error::new(Kind::UpstreamBadRequest, long.clone()).with_cause(&long);
+        let own = Facts {
+            tags,
+            error: Some(error),
+            end_user: Some(long.as_str().into()),
+            cache: Some((false, long.clone())),
+            ..facts()
+        };
+        assert!(own.size() >= plain + 140_000, "{}", own.size());
+        let told = Told::new(Box::new(own), true);
+        let event = told.event(true);
+        let copies: usize = event.tags.iter().map(String::len).sum::<usize>() + event.cache_key.len();
+        assert!(told.size() >= plain + 140_000 + copies, "{} {copies}", told.size());
+    }
+
+    #[test]
+    fn content_counts_with_what_is_made_of_it() {
+        let mut quoting = facts();
+        let question: Bytes = format!("{{\"input\":[{}]}}", vec!["1"; 20_000].join(",")).into();
+        let bytes = question.len();
+        quoting.quote(Raw { question, ..Raw::default() });
+        let told = Told::new(Box::new(quoting), true);
+        let made = told.event(true).content.as_ref().unwrap().size();
+        assert!(told.size() >= bytes + made, "{} {bytes} {made}", told.size());
+        assert!(told.size() < 4 * bytes, "room is not wasted: {} {bytes}", told.size());
     }
 
     #[test]
@@ -306,7 +392,7 @@ pub mod tests {
         });
         assert!(large.size() < 10_000);
         let content = large.quoted(&large.event(true)).content.unwrap();
-        assert_eq!(content.question, "(1048577 bytes, left out)");
-        assert_eq!(content.answer, "(1048577 bytes, left out)");
+        assert_eq!(content.question.value(), "(1048577 bytes, left out)");
+        assert_eq!(content.answer.value(), "(1048577 bytes, left out)");
     }
 }

@@ -8,7 +8,7 @@ use metrics::Counter;
 use tokio::sync::Notify;
 
 use super::facts::Facts;
-use crate::config::model::ExportSettings;
+use super::gate::Gate;
 
 /// The most that waits for the dispatcher, which comes ten times a second.
 const MOST: usize = 20_000;
@@ -22,8 +22,7 @@ pub struct Intake {
     waiting: Mutex<Waiting>,
     many: Notify,
     dropped: Vec<Counter>,
-    successes: bool,
-    failures: bool,
+    gate: Arc<Gate>,
 }
 
 #[derive(Default)]
@@ -33,20 +32,19 @@ struct Waiting {
 }
 
 impl Intake {
-    /// An empty one for these sinks; `dropped` counts for each of them.
-    pub fn new(settings: &ExportSettings, dropped: Vec<Counter>) -> Arc<Self> {
-        Arc::new(Intake {
-            waiting: Mutex::default(),
-            many: Notify::new(),
-            dropped,
-            successes: settings.sinks.iter().any(|sink| sink.successes),
-            failures: settings.sinks.iter().any(|sink| sink.failures),
-        })
+    /// An empty one for the sinks behind this gate; `dropped` counts for each of them.
+    pub fn new(gate: Arc<Gate>, dropped: Vec<Counter>) -> Arc<Self> {
+        Arc::new(Intake { waiting: Mutex::default(), many: Notify::new(), dropped, gate })
     }
 
-    /// Whether anybody is told of requests that ended like this.
+    /// Whether a request that ended like this is to be left here; it is counted where nobody has room for it.
     pub fn wants(&self, failed: bool) -> bool {
-        if failed { self.failures } else { self.successes }
+        self.gate.wants(failed)
+    }
+
+    /// How many requests that ended like this nobody had room for since the last time.
+    pub fn missed(&self, failed: bool) -> u64 {
+        self.gate.missed(failed)
     }
 
     /// Leaves a request; never waits, and drops it where too much waits already.
@@ -92,8 +90,7 @@ mod tests {
     fn what_nobody_takes_is_bounded_and_counted() {
         let metrics = Metrics::new(None).unwrap();
         let dropped = metrics.counter(names::EXPORTED, &[("sink", "s"), ("result", "dropped")]);
-        let intake = Intake::new(&ExportSettings::default(), vec![dropped]);
-        assert!(!intake.wants(true) && !intake.wants(false), "no sink is configured");
+        let intake = Intake::new(Arc::default(), vec![dropped]);
         let quoting = || {
             let mut facts = facts();
             let question = vec![b'x'; 1024 * 1024].into();

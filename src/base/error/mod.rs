@@ -115,6 +115,16 @@ impl Error {
         self
     }
 
+    /// What it takes in memory, bytes.
+    pub fn size(&self) -> usize {
+        let parts = &self.0;
+        let optional = [&parts.type_, &parts.param, &parts.code, &parts.provider, &parts.cause, &parts.kept];
+        let texts: usize = optional.into_iter().flatten().map(String::len).sum();
+        let headers =
+            parts.headers.iter().map(|(name, value)| 2 * size_of::<String>() + name.len() + value.len());
+        size_of::<Parts>() + parts.message.len() + texts + headers.sum::<usize>()
+    }
+
     /// A cause for the log, never shown to callers.
     #[must_use]
     pub fn with_cause(mut self, cause: impl fmt::Display) -> Self {

@@ -7,6 +7,8 @@ use crate::domain::export::Sink;
 pub struct ExportSettings {
     /// In the order in which they were named; names differ.
     pub sinks: Vec<Sink>,
+    /// Whether callers may name sinks that are not told of their requests (`x-litellm-disable-callbacks`).
+    pub callers_mute: bool,
 }
 
 impl ExportSettings {

@@ -9,6 +9,7 @@ use super::event::Event;
 use super::payload::payload;
 use super::request::Outgoing;
 use super::settings::Datadog;
+use super::verdict::Answers;
 use crate::base::secret::Secret;
 
 /// Counted over the batch.
@@ -29,7 +30,8 @@ pub fn logs(settings: &Datadog, events: &[Arc<Event>]) -> Outgoing {
             "status": if event.failure.is_some() { "error" } else { "info" },
         })
     });
-    Outgoing::json(&settings.url, headers(settings), &entries.collect()).of(events.len())
+    let all = Outgoing::json(&settings.url, headers(settings), &entries.collect());
+    all.of(events.len()).answered(Answers::Listed).gzipped()
 }
 
 fn headers(settings: &Datadog) -> Vec<(String, Secret)> {
@@ -57,7 +59,8 @@ pub fn metrics(settings: &Datadog, events: &[Arc<Event>]) -> Outgoing {
         by_tags.entry(tags(settings, event)).or_default().add(event);
     }
     let series: Vec<Value> = by_tags.iter().flat_map(|(tags, sums)| sums.series(settings, tags)).collect();
-    Outgoing::json(&settings.url, headers(settings), &json!({"series": series})).of(events.len())
+    let all = Outgoing::json(&settings.url, headers(settings), &json!({"series": series}));
+    all.of(events.len()).answered(Answers::Listed).gzipped()
 }
 
 fn tags(settings: &Datadog, event: &Event) -> Vec<String> {
@@ -142,20 +145,20 @@ mod tests {
         let events = [testing::answered(), testing::failed()].map(Arc::new);
         let out = logs(&settings(), &events);
         assert_eq!(out.headers[0], ("dd-api-key".to_owned(), "dd-canary".into()));
-        let body: Value = serde_json::from_slice(&out.body).unwrap();
+        let body: Value = serde_json::from_slice(&testing::body(&out)).unwrap();
         assert_eq!(body.as_array().unwrap().len(), 2);
         assert_eq!((&body[0]["status"], &body[1]["status"]), (&json!("info"), &json!("error")));
         assert_eq!((&body[0]["ddsource"], &body[0]["hostname"]), (&json!("litellm"), &json!("host-1")));
         assert_eq!(body[0]["ddtags"], "env:prod,service:litellm-server");
         let message: Value = serde_json::from_str(body[0]["message"].as_str().unwrap()).unwrap();
         assert_eq!(message["litellm_call_id"], "call-1");
-        assert!(!String::from_utf8_lossy(&out.body).contains("canary"));
+        assert!(!String::from_utf8_lossy(&testing::body(&out)).contains("canary"));
     }
 
     #[test]
     fn metrics_are_summed_by_model_and_outcome() {
         let events = [testing::answered(), testing::answered(), testing::failed()].map(Arc::new);
-        let body: Value = serde_json::from_slice(&metrics(&settings(), &events).body).unwrap();
+        let body: Value = serde_json::from_slice(&testing::body(&metrics(&settings(), &events))).unwrap();
         let find = |metric: &str, tag: &str| {
             let all = body["series"].as_array().unwrap();
             let found = all.iter().find(|one| {

@@ -1,6 +1,10 @@
 //! One finished request as exporters know it, whatever they write of it.
 
-use serde_json::{Map, Value};
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::base::civil::Date;
 use crate::base::usage::Usage;
@@ -108,11 +112,54 @@ pub struct Owner {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Content {
     /// Messages, prompt or input as they came.
-    pub question: Value,
+    pub question: Quoted,
     /// The answer; of a stream its text put together.
-    pub answer: Value,
-    /// The other parameters of the request (`temperature` ...).
-    pub parameters: Map<String, Value>,
+    pub answer: Quoted,
+    /// The other parameters of the request (`temperature` ...), an object.
+    pub parameters: Quoted,
+}
+
+impl Content {
+    /// What it takes in memory, bytes.
+    pub fn size(&self) -> usize {
+        [&self.question, &self.answer, &self.parameters].iter().map(|quoted| quoted.0.len()).sum()
+    }
+}
+
+/// A value as JSON text. Events wait, and a tree of small values takes up to thirty times the memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quoted(Arc<str>);
+
+impl Default for Quoted {
+    /// `null`
+    fn default() -> Self {
+        Quoted("null".into())
+    }
+}
+
+impl From<Value> for Quoted {
+    fn from(value: Value) -> Self {
+        Quoted(value.to_string().into())
+    }
+}
+
+impl Quoted {
+    /// A JSON text as it is.
+    pub(super) fn text(json: String) -> Self {
+        Quoted(json.into())
+    }
+
+    /// The value.
+    pub fn value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
+}
+
+impl Serialize for Quoted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
 }
 
 /// Where in a trace a request belongs, from the header `traceparent` (W3C Trace Context).

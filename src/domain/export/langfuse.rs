@@ -11,6 +11,7 @@ use super::event::{Event, rfc3339};
 use super::payload::{metadata, object, text};
 use super::request::Outgoing;
 use super::settings::Langfuse;
+use super::verdict::Answers;
 use crate::domain::pricing::Cost;
 
 /// One request with two entries for each event.
@@ -20,18 +21,13 @@ pub fn batch(settings: &Langfuse, events: &[Arc<Event>]) -> Outgoing {
         ("authorization".to_owned(), basic(&settings.public_key, settings.secret_key.expose()).into()),
         ("x-langfuse-public-key".to_owned(), settings.public_key.as_str().into()),
     ];
-    Outgoing::json(&settings.url, headers, &json!({"batch": entries})).of(events.len())
+    let all = Outgoing::json(&settings.url, headers, &json!({"batch": entries}));
+    all.of(events.len()).answered(Answers::Langfuse)
 }
 
 /// The value of an `Authorization` header.
 pub fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
-}
-
-/// How many entries an answer of Langfuse's says it has not taken; it is a 207 then, never an error.
-pub fn refused(answer: &[u8]) -> usize {
-    let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
-    answer.get("errors").and_then(Value::as_array).map_or(0, Vec::len)
 }
 
 fn entries(settings: &Langfuse, event: &Event) -> [Value; 2] {
@@ -69,9 +65,9 @@ fn generation(settings: &Langfuse, event: &Event) -> Map<String, Value> {
     let content = event.content.as_ref();
     let usage = event.counts();
     let cached = usage.cached_tokens.saturating_add(usage.cache_creation_tokens);
-    let parameters: Map<String, Value> = content
-        .map(|content| content.parameters.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
-        .unwrap_or_default();
+    let parameters = content.map(|content| object(content.parameters.value())).unwrap_or_default();
+    let parameters: Map<String, Value> =
+        parameters.into_iter().map(|(name, value)| (name, plain(value))).collect();
     without_null(json!({
         "id": derived_uuid(event, "langfuse-generation"),
         "traceId": event.call_id,
@@ -120,9 +116,9 @@ fn costs(cost: &Cost) -> Value {
 }
 
 /// A parameter's value: texts, numbers, truth values; what else there is as JSON text.
-fn plain(value: &Value) -> Value {
+fn plain(value: Value) -> Value {
     match value {
-        Value::String(_) | Value::Number(_) | Value::Bool(_) => value.clone(),
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => value,
         other => Value::String(other.to_string()),
     }
 }
@@ -189,11 +185,5 @@ mod tests {
             (&json!("ERROR"), &json!("too many requests"))
         );
         assert!(generation.get("usageDetails").is_none() && generation.get("input").is_none());
-    }
-
-    #[test]
-    fn what_langfuse_has_not_taken_is_counted() {
-        assert_eq!(refused(br#"{"successes": [], "errors": [{"id": "x", "status": 400}]}"#), 1);
-        assert_eq!((refused(b"{}"), refused(b"no JSON")), (0, 0));
     }
 }

@@ -8,6 +8,7 @@ use super::event::{Event, rfc3339};
 use super::payload::{metadata, object, payload, text};
 use super::request::Outgoing;
 use super::settings::Langsmith;
+use super::verdict::Answers;
 use super::{derived_uuid, sampled};
 
 /// One request with a run for each event that is in the share; `None` where none is.
@@ -22,7 +23,8 @@ pub fn runs(settings: &Langsmith, events: &[Arc<Event>]) -> Option<Outgoing> {
     if let Some(tenant) = &settings.tenant {
         headers.push(("x-tenant-id".to_owned(), tenant.as_str().into()));
     }
-    Some(Outgoing::json(&settings.url, headers, &json!({"post": post, "patch": []})).of(count))
+    let all = Outgoing::json(&settings.url, headers, &json!({"post": post, "patch": []}));
+    Some(all.of(count).answered(Answers::Langsmith))
 }
 
 fn run(settings: &Langsmith, event: &Event) -> Value {
@@ -60,8 +62,8 @@ fn inputs(event: &Event) -> Value {
 }
 
 fn outputs(event: &Event) -> Value {
-    let mut outputs: Map<String, Value> = match event.content.as_ref().map(|content| &content.answer) {
-        Some(Value::Object(answer)) => answer.clone(),
+    let mut outputs: Map<String, Value> = match event.content.as_ref().map(|content| content.answer.value()) {
+        Some(Value::Object(answer)) => answer,
         Some(other) => object(json!({"output": other})),
         None => Map::new(),
     };

@@ -8,6 +8,7 @@ pub mod datadog;
 mod event;
 pub mod langfuse;
 pub mod langsmith;
+mod named;
 pub mod otlp;
 pub mod payload;
 mod request;
@@ -18,14 +19,16 @@ pub mod sigv4;
 #[cfg(test)]
 mod testing;
 mod texts;
+mod verdict;
 pub mod webhook;
 
-pub use event::{Content, Event, Failure, Owner, TraceParent};
+pub use event::{Content, Event, Failure, Owner, Quoted, TraceParent};
 pub use request::{Method, Outgoing};
 pub use settings::{
     Batching, Datadog, Format, Langfuse, Langsmith, Otlp, OtlpEncoding, S3, Sentry, Sink, SinkKind, Webhook,
 };
-pub use texts::{Answer, Keeping, Raw, answer, content, streamed};
+pub use texts::{Answer, Keeping, Raw, answer, content, most_content, streamed};
+pub use verdict::{Answers, Rejection};
 
 use std::sync::Arc;
 

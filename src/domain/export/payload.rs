@@ -44,7 +44,7 @@ pub fn payload(event: &Event) -> Value {
     all.extend(object(json!({
         "messages": content.map(|content| &content.question),
         "response": content.map(|content| &content.answer),
-        "model_parameters": content.map(|content| &content.parameters).cloned().unwrap_or_default(),
+        "model_parameters": content.map_or_else(|| json!({}), |content| content.parameters.value()),
         "hidden_params": hidden(event),
         "guardrail_information": null,
         "error_str": event.failure.as_ref().map(|failure| &failure.message),

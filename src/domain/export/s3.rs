@@ -7,6 +7,7 @@ use super::payload::payload;
 use super::request::{Method, Outgoing};
 use super::settings::S3;
 use super::sigv4::{Request, Signer};
+use super::verdict::Answers;
 
 /// What S3 wants encoded in a path: all but these.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
@@ -37,6 +38,8 @@ pub fn object(settings: &S3, event: &Event, now_us: i64) -> Outgoing {
         headers,
         body: body.into(),
         events: 1,
+        concerns: 1,
+        answers: Answers::Plain,
     }
 }
 

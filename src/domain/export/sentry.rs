@@ -22,8 +22,9 @@ pub fn envelopes(settings: &Sentry, events: &[Arc<Event>], now_us: i64) -> Vec<O
             all.push(envelope(settings, "event", &error(settings, event, failure), now_us));
         }
         if sampled(event, settings.traced) {
-            let own = usize::from(event.failure.is_none());
-            all.push(envelope(settings, "transaction", &transaction(settings, event), now_us).of(own));
+            let transaction = envelope(settings, "transaction", &transaction(settings, event), now_us);
+            let told = event.failure.is_some() && sampled(event, settings.share);
+            all.push(if told { transaction.beside(1) } else { transaction });
         }
     }
     all
@@ -43,6 +44,7 @@ fn envelope(settings: &Sentry, kind: &str, item: &Value, now_us: i64) -> Outgoin
         "application/x-sentry-envelope",
         format!("{head}\n{about}\n{body}\n"),
     )
+    .gzipped()
 }
 
 fn error(settings: &Sentry, event: &Event, failure: &Failure) -> Value {
@@ -164,7 +166,7 @@ mod tests {
     }
 
     fn items(out: &Outgoing) -> (Value, Value, Value) {
-        let text = String::from_utf8(out.body.to_vec()).unwrap();
+        let text = String::from_utf8(testing::body(out)).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines[1]["length"].as_u64().unwrap() as usize, text.lines().nth(2).unwrap().len());
         (lines[0].clone(), lines[1].clone(), lines[2].clone())

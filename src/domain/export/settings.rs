@@ -7,8 +7,10 @@ use crate::base::secret::Secret;
 /// One sink.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sink {
-    /// Its name in configuration, metrics and the log; unique.
+    /// Its name in metrics and the log; unique.
     pub name: String,
+    /// The callback as the configuration names it; several sinks may have the same.
+    pub callback: String,
     /// Whether it is told of answered requests.
     pub successes: bool,
     /// Whether it is told of failed requests.
@@ -21,6 +23,18 @@ pub struct Sink {
     pub batching: Batching,
     /// What it is.
     pub kind: SinkKind,
+}
+
+impl Sink {
+    /// Whether it is told of requests that ended like this.
+    pub fn wants(&self, failed: bool) -> bool {
+        if failed { self.failures } else { self.successes }
+    }
+
+    /// Whether a name means it.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.callback.eq_ignore_ascii_case(name) || self.name.eq_ignore_ascii_case(name)
+    }
 }
 
 /// How events wait for company.
@@ -124,8 +138,12 @@ pub struct Otlp {
     pub traces_url: String,
     /// Where metrics go, if they are wanted.
     pub metrics_url: Option<String>,
-    /// Headers, keys included.
+    /// Headers of spans, keys included.
     pub headers: Vec<(String, Secret)>,
+    /// Headers of metrics.
+    pub metrics_headers: Vec<(String, Secret)>,
+    /// Whether bodies are compressed.
+    pub gzip: bool,
     /// How messages are written.
     pub encoding: OtlpEncoding,
     /// `service.name`, `deployment.environment.name` and what else describes this process.

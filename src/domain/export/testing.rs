@@ -1,14 +1,27 @@
 //! Events for the formatters' tests.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use serde_json::json;
 
 use super::event::{Content, Event, Failure, Owner};
-use super::payload::object;
+use super::request::Outgoing;
 use crate::base::money::Nanos;
 use crate::base::usage::Usage;
 use crate::domain::pricing::Cost;
 
 pub const STARTED_US: i64 = 1_700_000_000_000_000;
+
+/// A body as it was before it was compressed.
+pub fn body(out: &Outgoing) -> Vec<u8> {
+    if !out.headers.contains(&("content-encoding".to_owned(), "gzip".into())) {
+        return out.body.to_vec();
+    }
+    let mut plain = Vec::new();
+    GzDecoder::new(&*out.body).read_to_end(&mut plain).unwrap();
+    plain
+}
 
 /// A streamed answer.
 pub fn answered() -> Event {
@@ -70,9 +83,9 @@ pub fn failed() -> Event {
 /// An answer with what was asked.
 pub fn quoted() -> Event {
     let content = Content {
-        question: json!([{"role": "user", "content": "What is 2+2?"}]),
-        answer: json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "4"}, "finish_reason": "stop"}]}),
-        parameters: object(json!({"temperature": 0.5, "max_tokens": 20})),
+        question: json!([{"role": "user", "content": "What is 2+2?"}]).into(),
+        answer: json!({"choices": [{"index": 0, "message": {"role": "assistant", "content": "4"}, "finish_reason": "stop"}]}).into(),
+        parameters: json!({"temperature": 0.5, "max_tokens": 20}).into(),
     };
     Event { content: Some(content), ..answered() }
 }

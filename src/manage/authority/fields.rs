@@ -119,7 +119,7 @@ pub const TEAM: &[(&str, May)] = &[
 ];
 
 /// Entries of the metadata that the gateway goes by.
-pub const GOVERNING: [&str; 12] = [
+pub const GOVERNING: [&str; 13] = [
     "cache",
     "model_rpm_limit",
     "model_tpm_limit",
@@ -131,6 +131,7 @@ pub const GOVERNING: [&str; 12] = [
     "disable_global_guardrails",
     "allowed_passthrough_routes",
     "default_estimated_output_tokens",
+    "litellm_disabled_callbacks",
     "default_estimated_output_tokens_per_model",
 ];
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::shapes::{dollars, limits, moment, settings, take_text, taken, windows};
+use super::shapes::{
+    CALLBACKS, dollars, has_callbacks, limits, moment, own_metadata, settings, take_text, taken, windows,
+};
 use super::teams::window_spend;
 use super::{Area, Mover, PAGE, Read};
 use crate::base::ids::sha256_hex;
@@ -61,6 +63,9 @@ fn key(
     }
     if !record.object("model_max_budget").is_empty() {
         note(MODEL_BUDGETS);
+    }
+    if has_callbacks(record) {
+        note(CALLBACKS);
     }
     let mut name: String = hash.chars().take(12).collect();
     if let Some(alias) = &alias {
@@ -134,7 +139,7 @@ fn rights(record: &Record, key: &mut Key) {
 
 /// What LiteLLM keeps in a key's metadata and has a field of its own here.
 fn from_metadata(record: &Record, key: &mut Key) {
-    let mut metadata = record.object("metadata");
+    let mut metadata = own_metadata(record);
     if let Some(more) = metadata.get("temp_budget_increase").and_then(dollars) {
         key.temp_budget_increase_nanos = Some(more);
         metadata.shift_remove("temp_budget_increase");

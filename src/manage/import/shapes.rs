@@ -71,6 +71,22 @@ pub(super) fn settings(record: &Record, column: &str) -> Option<Value> {
     (!map.is_empty()).then_some(Value::Object(map))
 }
 
+/// What is said of owners with callbacks of their own.
+pub(super) const CALLBACKS: &str =
+    "keys and teams without their own callbacks (metadata.logging), which hold other systems' keys";
+
+/// Whether an owner has callbacks of its own.
+pub(super) fn has_callbacks(record: &Record) -> bool {
+    record.object("metadata").contains_key("logging")
+}
+
+/// An owner's metadata without those.
+pub(super) fn own_metadata(record: &Record) -> JsonMap {
+    let mut metadata = record.object("metadata");
+    metadata.shift_remove("logging");
+    metadata
+}
+
 /// A row with its money.
 pub(super) fn taken<E: Entity>(record: &Record, mut row: E) -> Result<Taken<E>, String> {
     let (created_ms, updated_ms) = row.times();

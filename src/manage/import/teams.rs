@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::shapes::{limits, settings, take_text, taken, windows};
+use super::shapes::{CALLBACKS, has_callbacks, limits, own_metadata, settings, take_text, taken, windows};
 use super::{Area, Mover, PAGE, Read};
 use crate::domain::keys::reset::rolling_end;
 use crate::domain::keys::{JsonMap, Member, Team, TeamRole};
@@ -24,6 +24,7 @@ pub(super) async fn teams(mover: &mut Mover<'_>) -> Result<(), StoreError> {
         }
         let beside = Beside::of(mover.source, &records).await?;
         let rows = records.iter().map(|record| team(record, &beside)).collect();
+        records.iter().filter(|record| has_callbacks(record)).for_each(|_| mover.report.note(CALLBACKS));
         mover.take::<Team>(Area::Teams, rows).await?;
         let members: Vec<Read<Member>> = records.iter().flat_map(|record| members(record, &beside)).collect();
         for page in chunks(members) {
@@ -123,7 +124,7 @@ pub(super) async fn window_spend(
 fn team(record: &Record, beside: &Beside) -> Read<Team> {
     let name = record.text("team_id").unwrap_or_default();
     let read = || -> Result<Taken<Team>, String> {
-        let mut metadata = record.object("metadata");
+        let mut metadata = own_metadata(record);
         let row = Team {
             team_id: name.clone(),
             team_alias: record.text("team_alias"),

@@ -1,11 +1,11 @@
 //! What a request says about a key's fields, put into the key.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::base::error::Error;
 use crate::domain::cache::Controls;
 use crate::domain::keys::reset::rolling_end;
-use crate::domain::keys::{Key, Limits, RouterSettings, Window};
+use crate::domain::keys::{JsonMap, Key, Limits, RouterSettings, Window};
 use crate::manage::authority::groups;
 use crate::manage::body::{Body, Given};
 use crate::manage::{fail, show};
@@ -225,6 +225,37 @@ fn rest(body: &Body, key: &mut Key) -> Result<(), Error> {
     Ok(())
 }
 
+/// What a request says about callbacks: which are not told of the owner's requests, but none of its own. Those would have
+/// keys of their own, which are not kept in metadata that others may read.
+fn callbacks(body: &Body) -> Result<(), Error> {
+    const DISABLED: &str = "litellm_disabled_callbacks";
+    let inside = match body.object("metadata")? {
+        Given::Is(inside) => inside,
+        Given::Absent | Given::Null => JsonMap::new(),
+    };
+    let of =
+        |value: Option<&Value>| value.is_some_and(|value| !matches!(value, Value::Null) && !is_empty(value));
+    for (name, value) in [("metadata.logging", inside.get("logging")), ("logging", body.raw("logging"))] {
+        if of(value) {
+            let message = format!(
+                "`{name}`: a single key, user or team has no callbacks of its own here; name them in the config's \
+                 `litellm_settings.callbacks`. `metadata.{DISABLED}` lists those that are not told of its requests."
+            );
+            return Err(fail::invalid(name, message));
+        }
+    }
+    let texts = |value: &Value| value.as_array().is_some_and(|all| all.iter().all(Value::is_string));
+    if inside.get(DISABLED).is_some_and(|value| !value.is_null() && !texts(value)) {
+        let name = format!("metadata.{DISABLED}");
+        return Err(fail::wrong_type(&name, format!("`{name}` must be a list of callbacks' names.")));
+    }
+    Ok(())
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty)
+}
+
 /// The metadata, and the fields that are kept in it under their own names.
 ///
 /// # Errors
@@ -234,6 +265,7 @@ pub fn metadata(
     metadata: &mut crate::domain::keys::JsonMap,
     inside: &[&str],
 ) -> Result<(), Error> {
+    callbacks(body)?;
     let given = body.object("metadata")?;
     if let Given::Is(given) = &given {
         cache_controls(given)?;

@@ -11,15 +11,8 @@ use crate::manage::fail;
 use crate::manage::keys::fields::{limits, metadata, windows};
 
 /// Fields that requests name at the top and that are kept in the metadata.
-const IN_METADATA: [&str; 7] = [
-    "model_rpm_limit",
-    "model_tpm_limit",
-    "tags",
-    "guardrails",
-    "prompts",
-    "logging",
-    "secret_manager_settings",
-];
+const IN_METADATA: [&str; 6] =
+    ["model_rpm_limit", "model_tpm_limit", "tags", "guardrails", "prompts", "secret_manager_settings"];
 
 /// Fields that together are the budget of members without one of their own.
 const MEMBER_BUDGET: [&str; 4] =

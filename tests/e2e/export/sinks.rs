@@ -98,8 +98,8 @@ async fn webhook(collector: &Collector) {
 async fn datadog(collector: &Collector) {
     let logs = collector.first("/api/v2/logs").await;
     assert_eq!(
-        (logs.header("dd-api-key"), logs.header("content-type")),
-        ("canary-datadog", "application/json")
+        (logs.header("dd-api-key"), logs.header("content-type"), logs.header("content-encoding")),
+        ("canary-datadog", "application/json", "gzip")
     );
     let entry = &logs.json()[0];
     assert_eq!((&entry["ddsource"], &entry["service"]), (&json!("litellm"), &json!("litellm-server")));
@@ -211,4 +211,34 @@ async fn streams_and_refusals_are_told_too() {
     assert_eq!(refused["error_information"]["error_code"], "429");
     let told: usize = collector.to("/generic").iter().map(|one| one.json().as_array().unwrap().len()).sum();
     assert_eq!(told, 2, "whoever has no key fills no sink");
+}
+
+#[tokio::test]
+async fn secrets_of_tools_are_told_to_nobody() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    let stored = json!({"general_settings": {"database_url": "sqlite:///a.db", "store_prompts_in_spend_logs": true},
+        "litellm_settings": {"callbacks": ["generic_api", "langfuse", "otel"]}});
+    let gateway = start(&everywhere(&collector), &with(models(&provider), stored)).await;
+    let key = key(&gateway, json!({})).await;
+    let bearer = format!("Bearer {key}");
+    let tool = json!({"type": "mcp", "server_label": "crm", "server_url": "https://ann:hidden-a@mcp.example/sse",
+        "authorization": "hidden-b", "headers": {"X-Token": "hidden-c"}});
+    let called = json!({"role": "assistant", "tool_calls": [{"id": "1", "type": "function", "function":
+        {"name": "login", "arguments": "{\"password\": \"hidden-d\"}"}}]});
+    let asked = json!({"tools": [tool], "messages": [called,
+        {"role": "user", "content": "what is at https://h.example/x?api_key=hidden-e"}]});
+    let body = with(question("gpt"), asked);
+    let answered = gateway.post_with("/v1/chat/completions", &[("authorization", &bearer)], &body).await;
+    assert_eq!(answered.status(), 200, "{}", answered.text());
+    for path in ["/generic", "/api/public/ingestion", "/v1/traces"] {
+        let text = collector.first(path).await.text();
+        assert!(text.contains("login") && !text.contains("hidden-"), "{path}: {text}");
+    }
+    let query = "/spend/logs/v2?start_date=2020-01-01&end_date=2100-01-01";
+    let rows = crate::harness::eventually("its row", || async {
+        let rows = done(&gateway, "GET", query, Value::Null).await.to_string();
+        rows.contains("tool_calls").then_some(rows)
+    })
+    .await;
+    assert!(!rows.contains("hidden-"), "{rows}");
 }

@@ -62,6 +62,7 @@ async fn what_is_too_large_at_once_comes_in_parts_and_a_refusal_is_final() {
     calls(&gateway, 4).await;
     let line = gateway.logged("a sink refuses finished requests").await;
     assert!(line.contains("401"), "{line}");
+    assert!(!gateway.log().contains("a sink takes finished requests again"), "it never failed");
     eventually("it is counted", || async {
         let failed = gateway.metric("stagedoor_export_events_total", &["generic_api", "failed"]).await;
         (failed == Some(4.0)).then_some(())
@@ -118,4 +119,112 @@ async fn a_callback_that_cannot_work_is_named_and_stops_nothing() {
     gateway.logged("has no effect without LANGSMITH_API_KEY").await;
     let metrics: Value = gateway.get("/metrics").await.text().into();
     assert!(!metrics.as_str().unwrap().contains("stagedoor_export_events_waiting{"));
+}
+
+#[tokio::test]
+async fn what_is_rejected_inside_a_good_answer_is_counted_and_said_once() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    let settings = json!({"litellm_settings": {"callbacks": ["otel"]}});
+    let environment = [
+        ("OTEL_EXPORTER", "http/json".to_owned()),
+        ("OTEL_ENDPOINT", collector.url("")),
+        ("OTEL_HEADERS", "x-key=canary-otel".into()),
+        ("DEFAULT_FLUSH_INTERVAL_SECONDS", "1".into()),
+        ("DEFAULT_BATCH_SIZE", "2".into()),
+    ];
+    let gateway = start(&environment, &with(models(&provider), settings)).await;
+    let partly =
+        r#"{"partialSuccess": {"rejectedSpans": "1", "errorMessage": "span too old for canary-otel"}}"#;
+    collector.say(&[("200 OK", partly), ("200 OK", partly)]);
+    calls(&gateway, 4).await;
+    let line = gateway.logged("a sink refuses finished requests").await;
+    assert!(line.contains("span too old for [redacted]"), "{line}");
+    eventually("both are counted", || async {
+        let lost = gateway.metric("stagedoor_export_lost_events_total", &["otel", "rejected"]).await;
+        (lost == Some(2.0)).then_some(())
+    })
+    .await;
+    for result in ["sent", "failed"] {
+        let events = gateway.metric("stagedoor_export_events_total", &["otel", result]).await;
+        assert_eq!(events, Some(2.0), "{result}");
+    }
+    assert_eq!(gateway.log().matches("a sink refuses finished requests").count(), 1, "{}", gateway.log());
+}
+
+#[tokio::test]
+async fn langfuse_names_what_it_rejects() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    let settings = json!({"litellm_settings": {"callbacks": ["langfuse"]}});
+    let gateway = start(&everywhere(&collector), &with(models(&provider), settings)).await;
+    collector.say(&[(
+        "207 Multi-Status",
+        r#"{"successes": [], "errors": [{"status": 400, "message": "bad usage"}]}"#,
+    )]);
+    calls(&gateway, 1).await;
+    let line = gateway.logged("a sink refuses finished requests").await;
+    assert!(line.contains("bad usage"), "{line}");
+    let failed = gateway.metric("stagedoor_export_events_total", &["langfuse", "failed"]).await;
+    assert_eq!(failed, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_refusing_sink_of_single_requests_is_one_line_of_the_log() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    collector.always("403 Forbidden", "{}");
+    let settings = with(models(&provider), super::all_sinks(&collector));
+    let only = json!({"litellm_settings": {"callbacks": ["s3_v2", "sentry"]}});
+    let gateway = start(&everywhere(&collector), &with(settings, only)).await;
+    for _ in 0..20 {
+        assert_eq!(gateway.chat(&question("bad")).await.status(), 500);
+    }
+    for sink in ["s3_v2", "sentry"] {
+        eventually("all are counted", || async {
+            let failed = gateway.metric("stagedoor_export_events_total", &[sink, "failed"]).await;
+            (failed == Some(20.0)).then_some(())
+        })
+        .await;
+        let lost = gateway.metric("stagedoor_export_lost_events_total", &[sink, "refused"]).await;
+        assert_eq!(lost, Some(20.0));
+    }
+    let log = gateway.log();
+    assert_eq!(log.matches("a sink refuses finished requests").count(), 2, "{log}");
+    assert!(!log.contains("a sink takes finished requests again"), "{log}");
+}
+
+#[tokio::test]
+async fn callers_and_keys_can_leave_sinks_out() {
+    let (provider, collector) = (FakeProvider::start().await, Collector::start().await);
+    let stored = json!({"general_settings": {"database_url": "sqlite:///a.db"},
+        "litellm_settings": {"callbacks": ["generic_api", "langsmith"]}});
+    let gateway = start(&everywhere(&collector), &with(models(&provider), stored)).await;
+    let muted = json!({"metadata": {"litellm_disabled_callbacks": ["langsmith"]}});
+    let quiet = format!("Bearer {}", crate::manage::key(&gateway, muted).await);
+    let ask = |headers: Vec<(&'static str, String)>| {
+        let gateway = &gateway;
+        async move {
+            let headers: Vec<(&str, &str)> =
+                headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            assert_eq!(
+                gateway.post_with("/v1/chat/completions", &headers, &question("gpt")).await.status(),
+                200
+            );
+        }
+    };
+    ask(vec![("authorization", quiet), ("x-litellm-call-id", "of-quiet-key".into())]).await;
+    let master = ("authorization", format!("Bearer {}", crate::harness::KEY));
+    let named = ("x-litellm-disable-callbacks", "otel, Generic_API".to_owned());
+    ask(vec![master.clone(), named, ("x-litellm-call-id", "of-quiet-caller".into())]).await;
+    ask(vec![master, ("x-litellm-call-id", "of-anybody".into())]).await;
+    let came = |path: &'static str, id: &'static str| {
+        let collector = &collector;
+        async move {
+            collector.until(path, |all| all.iter().any(|one| one.text().contains(id)).then_some(())).await
+        }
+    };
+    came("/generic", "of-anybody").await;
+    came("/api/v1/runs", "of-anybody").await;
+    came("/generic", "of-quiet-key").await;
+    came("/api/v1/runs", "of-quiet-caller").await;
+    let told = |path: &str, id: &str| collector.to(path).iter().any(|one| one.text().contains(id));
+    assert!(!told("/generic", "of-quiet-caller") && !told("/api/v1/runs", "of-quiet-key"));
 }

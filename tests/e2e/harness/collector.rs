@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::future::ready;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
+use flate2::read::GzDecoder;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,8 +23,10 @@ pub struct Collector {
 #[derive(Default)]
 struct State {
     received: Mutex<Vec<Received>>,
-    /// Answers that come before the usual 200, each for one request: status line, headers.
-    script: Mutex<VecDeque<(String, String)>>,
+    /// Answers that come before the usual 200, each for one request: status line, headers, body.
+    script: Mutex<VecDeque<(String, String, String)>>,
+    /// The status line and the body of all others.
+    usual: Mutex<(String, String)>,
     hangs: bool,
 }
 
@@ -33,6 +37,7 @@ pub struct Received {
     pub path: String,
     /// Names in lower case.
     pub headers: Vec<(String, String)>,
+    /// As it was before it was compressed.
     pub body: Vec<u8>,
 }
 
@@ -79,8 +84,22 @@ impl Collector {
 
     /// The next requests get these answers (`503 Service Unavailable`), with these header lines.
     pub fn answer_with(&self, answers: &[(&str, &str)]) {
-        let answers = answers.iter().map(|(status, headers)| ((*status).to_owned(), (*headers).to_owned()));
+        let answers = answers
+            .iter()
+            .map(|(status, headers)| (status.to_string(), headers.to_string(), "{}".to_owned()));
         self.state.script.lock().unwrap().extend(answers);
+    }
+
+    /// The next requests get a 200, or what else is said, with these bodies.
+    pub fn say(&self, answers: &[(&str, &str)]) {
+        let answers =
+            answers.iter().map(|(status, body)| (status.to_string(), String::new(), body.to_string()));
+        self.state.script.lock().unwrap().extend(answers);
+    }
+
+    /// From now on requests get this answer, unless a script says otherwise.
+    pub fn always(&self, status: &str, body: &str) {
+        *self.state.usual.lock().unwrap() = (status.to_owned(), body.to_owned());
     }
 
     /// All that came so far to paths that begin so.
@@ -108,8 +127,15 @@ async fn serve(mut stream: TcpStream, state: Arc<State>) {
             std::future::pending::<()>().await;
         }
         let scripted = state.script.lock().unwrap().pop_front();
-        let (status, headers) = scripted.unwrap_or_else(|| ("200 OK".to_owned(), String::new()));
-        let answer = format!("HTTP/1.1 {status}\r\n{headers}content-length: 2\r\n\r\n{{}}");
+        let (status, headers, body) = scripted.unwrap_or_else(|| {
+            let (status, body) = state.usual.lock().unwrap().clone();
+            if status.is_empty() {
+                ("200 OK".to_owned(), String::new(), "{}".to_owned())
+            } else {
+                (status, String::new(), body)
+            }
+        });
+        let answer = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
@@ -140,5 +166,11 @@ async fn read(stream: &mut TcpStream, bytes: &mut BytesMut) -> Option<Received> 
             return None;
         }
     }
-    Some(Received { method, path, headers, body: bytes.split_to(length).to_vec() })
+    let mut body = bytes.split_to(length).to_vec();
+    if headers.iter().any(|(name, value)| name == "content-encoding" && value == "gzip") {
+        let mut plain = Vec::new();
+        GzDecoder::new(&*body).read_to_end(&mut plain).ok()?;
+        body = plain;
+    }
+    Some(Received { method, path, headers, body })
 }

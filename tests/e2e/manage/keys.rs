@@ -70,6 +70,12 @@ async fn what_cannot_be_is_refused_by_name(gateway: Gateway) {
         (json!({"key_type": "root"}), 422, "key_type"),
         (json!({"budget_id": "nope"}), 400, "budget_id"),
         (json!({"metadata": "x"}), 422, "metadata"),
+        (json!({"metadata": {"logging": [{"callback_name": "langfuse"}]}}), 400, "metadata.logging"),
+        (
+            json!({"metadata": {"litellm_disabled_callbacks": "otel"}}),
+            422,
+            "metadata.litellm_disabled_callbacks",
+        ),
         (json!({"budget_limits": [{"max_budget": 1}]}), 422, "budget_limits"),
         (json!({"model_max_budget": {"m": []}}), 422, "model_max_budget"),
     ] {

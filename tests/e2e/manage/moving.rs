@@ -87,6 +87,7 @@ async fn moves_in(to: &str, with_logs: bool) {
     assert!(first.contains("1 models: write them into config.yaml"), "{first}");
     assert!(first.contains("its spend is not a decimal number"), "{first}");
     assert!(first.contains("keys of signed-in sessions"), "{first}");
+    assert!(first.contains("1 keys and teams without their own callbacks"), "{first}");
     if with_logs {
         assert_eq!(line(&dry, "spend logs"), [2501, 0, 0, 0, 0], "{dry}");
     } else {
@@ -106,6 +107,8 @@ async fn moves_in(to: &str, with_logs: bool) {
     let rows = if with_logs { 2501 } else { 0 };
     assert_eq!(audit(&config), format!("OK: {rows} rows, every total agrees with them\n"));
     what_was_moved(&gateway, with_logs).await;
+    let team = got(&gateway, "/team/info?team_id=team1").await.to_string();
+    assert!(team.contains("cost_center") && !team.contains("canary-callback"), "{team}");
     keys_act_as_they_did(&gateway).await;
     if with_logs {
         the_log_is_there(&gateway).await;

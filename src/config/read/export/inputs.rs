@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Outcomes;
+use super::found::{Found, HEADER_VALUE, is_header_value, name_flaw};
 use super::names::Known;
 use crate::base::secret::Secret;
 use crate::config::context::Context;
@@ -27,16 +28,29 @@ pub struct Inputs<'a> {
 
 impl Inputs<'_> {
     /// The first of these keys that is set, else the first of these variables.
-    pub fn text(&self, keys: &[&str], variables: &[&str]) -> Option<String> {
+    pub fn find(&self, keys: &[&str], variables: &[&str]) -> Option<Found<'_>> {
         let scopes = || [Some(self.own), self.extra.as_ref()].into_iter().flatten();
-        let written = keys.iter().find_map(|key| scopes().find_map(|scope| scope.get(key)?.text()));
-        let text = written.or_else(|| Some(self.context.environment.first(variables)?.1));
-        text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+        let of_key = |key: &&str| scopes().find_map(|scope| scope.get(key));
+        let written = keys.iter().find_map(|key| {
+            let field = of_key(key)?;
+            Some(Found::in_field(field.text()?, field))
+        });
+        let found = written.or_else(|| {
+            let (name, text) = self.context.environment.first(variables)?;
+            Some(Found::in_variable(text, name))
+        })?;
+        Some(found.map(|text| text.trim().to_owned())).filter(|found| !found.text.is_empty())
     }
 
-    /// The same; a warning where there is none. Names that are set to an unset variable are said to be missing, too.
-    pub fn required(&self, keys: &[&str], variables: &[&str]) -> Option<String> {
-        let found = self.text(keys, variables);
+    /// The text of [`Inputs::find`].
+    pub fn text(&self, keys: &[&str], variables: &[&str]) -> Option<String> {
+        Some(self.find(keys, variables)?.text)
+    }
+
+    /// The same as [`Inputs::find`]; a warning where there is none. Names that are set to an unset variable are said to be
+    /// missing, too.
+    pub fn required(&self, keys: &[&str], variables: &[&str]) -> Option<Found<'_>> {
+        let found = self.find(keys, variables);
         if found.is_none() {
             let unset = keys.iter().find_map(|key| {
                 let scopes = [Some(self.own), self.extra.as_ref()].into_iter().flatten();
@@ -48,9 +62,9 @@ impl Inputs<'_> {
         found
     }
 
-    /// A secret of [`Inputs::required`].
+    /// A secret of [`Inputs::required`], which can stand in a header.
     pub fn secret(&self, keys: &[&str], variables: &[&str]) -> Option<Secret> {
-        self.required(keys, variables).map(Secret::new)
+        self.required(keys, variables)?.header(self)
     }
 
     /// Notes a warning about the sink.
@@ -87,46 +101,50 @@ impl Inputs<'_> {
         usual
     }
 
-    /// An address that can be called; a warning where it cannot.
-    pub fn address(&self, url: String) -> Option<String> {
-        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        let good = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-            && !url.contains(|c: char| c.is_whitespace() || c.is_control());
-        if !good {
-            self.warn("has no effect: its address must look like https://host/path");
-        }
-        good.then(|| url.trim_end_matches('/').to_owned())
-    }
-
-    /// Headers: a mapping, or LiteLLM's text `K=V,K2=V2` (also with colons) in a variable.
+    /// Headers: a mapping, or LiteLLM's text `K=V,K2=V2` (also with colons) there or in a variable.
     pub fn headers(&self, variables: &[&str]) -> Vec<(String, Secret)> {
-        if let Some(field) = self.own.get("headers") {
-            if let Yaml::Map(_) = &field.node.value {
-                let scope = field.scope();
-                let pairs = scope.entries().iter().filter(|entry| !entry.node.is_null());
-                return pairs
-                    .filter_map(|one| Some((one.key.clone(), scope.field(one).text()?.into())))
-                    .collect();
-            }
-            return field.text().map(|text| self.pairs(&text)).unwrap_or_default();
+        let Some(field) = self.own.get("headers") else {
+            let found = self.context.environment.first(variables);
+            return found.map(|(name, text)| self.pairs(Found::in_variable(text, name))).unwrap_or_default();
+        };
+        if !matches!(&field.node.value, Yaml::Map(_)) {
+            return field.text().map(|text| self.pairs(Found::in_field(text, field))).unwrap_or_default();
         }
-        let text = self.context.environment.first(variables).map(|(_, text)| text);
-        text.map(|text| self.pairs(&text)).unwrap_or_default()
+        let scope = field.scope();
+        let one = |entry: &crate::config::yaml::Entry| {
+            let value = scope.field(entry);
+            if let Some(flaw) = name_flaw(&entry.key) {
+                value.error(flaw);
+                return None;
+            }
+            let text = value.text()?;
+            Some((entry.key.clone(), Found::in_field(text, value).header(self)?))
+        };
+        scope.entries().iter().filter(|entry| !entry.node.is_null()).filter_map(one).collect()
     }
 
-    fn pairs(&self, text: &str) -> Vec<(String, Secret)> {
-        let mut found = Vec::new();
-        for pair in text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=').or_else(|| pair.split_once(':')) {
-                Some((name, value)) => {
-                    // OpenTelemetry writes values percent-encoded; what is none stays as it is.
-                    let value = percent_encoding::percent_decode_str(value.trim()).decode_utf8_lossy();
-                    found.push((name.trim().to_owned(), Secret::new(value.into_owned())));
-                }
-                None => self.warn("one of its headers has no value; they look like NAME=VALUE,NAME=VALUE"),
+    fn pairs(&self, found: Found<'_>) -> Vec<(String, Secret)> {
+        let mut all = Vec::new();
+        for pair in found.text.split(',').map(str::trim).filter(|pair| !pair.is_empty()) {
+            let Some((name, value)) = pair.split_once('=').or_else(|| pair.split_once(':')) else {
+                found.error(self, "must be headers as in NAME=VALUE,NAME=VALUE: one of them has no value");
+                continue;
+            };
+            // OpenTelemetry writes values percent-encoded; what is none stays as it is.
+            let value = percent_encoding::percent_decode_str(value.trim()).decode_utf8_lossy();
+            let name = name.trim();
+            if let Some(flaw) = name_flaw(name) {
+                found.error(
+                    self,
+                    &format!("must be headers as in NAME=VALUE,NAME=VALUE: the name of one of them {flaw}"),
+                );
+            } else if !is_header_value(&value) {
+                found.error(self, &format!("has a value of the header {name} that {HEADER_VALUE}"));
+            } else {
+                all.push((name.to_owned(), Secret::new(value.into_owned())));
             }
         }
-        found
+        all
     }
 
     /// Whether what is asked and answered is exported.

@@ -1,13 +1,15 @@
 //! LangSmith and Langfuse.
 
+use super::found::Found;
 use super::inputs::Inputs;
+use crate::base::secret::Secret;
 use crate::domain::export::{Langfuse, Langsmith};
 
 /// LangSmith.
 pub fn langsmith(inputs: &Inputs<'_>) -> Option<Langsmith> {
     let api_key = inputs.secret(&["api_key"], &["LANGSMITH_API_KEY"])?;
-    let base = inputs.text(&["base_url"], &["LANGSMITH_BASE_URL"]);
-    let base = inputs.address(base.unwrap_or_else(|| "https://api.smith.langchain.com".to_owned()))?;
+    let base = inputs.find(&["base_url"], &["LANGSMITH_BASE_URL"]);
+    let base = base.unwrap_or_else(|| Found::usual("https://api.smith.langchain.com")).base(inputs)?;
     let text = |keys: &[&str], variable: &str, usual: &str| {
         inputs.text(keys, &[variable]).unwrap_or_else(|| usual.to_owned())
     };
@@ -17,18 +19,17 @@ pub fn langsmith(inputs: &Inputs<'_>) -> Option<Langsmith> {
         project: text(&["project_name", "project"], "LANGSMITH_PROJECT", "litellm-completion"),
         run_name: text(&["run_name"], "LANGSMITH_DEFAULT_RUN_NAME", "LLMRun"),
         share: inputs.share("sampling_rate", "LANGSMITH_SAMPLING_RATE", 1.0),
-        tenant: inputs.text(&[], &["LANGSMITH_TENANT_ID"]),
+        tenant: match inputs.find(&[], &["LANGSMITH_TENANT_ID"]) {
+            Some(tenant) => Some(tenant.header(inputs)?.expose().to_owned()),
+            None => None,
+        },
     })
 }
 
 /// Langfuse's own ingestion.
 pub fn langfuse(inputs: &Inputs<'_>) -> Option<Langfuse> {
-    let (public_key, secret_key) = (
-        inputs.required(&["public_key"], &["LANGFUSE_PUBLIC_KEY"]),
-        inputs.secret(&["secret_key"], &["LANGFUSE_SECRET_KEY"]),
-    );
-    let (public_key, secret_key) = (public_key?, secret_key?);
-    let base = inputs.address(host(inputs))?;
+    let (public_key, secret_key) = keys(inputs)?;
+    let base = host(inputs).base(inputs)?;
     Some(Langfuse {
         url: format!("{base}/api/public/ingestion"),
         public_key,
@@ -38,9 +39,16 @@ pub fn langfuse(inputs: &Inputs<'_>) -> Option<Langfuse> {
     })
 }
 
+/// The public and the secret key.
+pub fn keys(inputs: &Inputs<'_>) -> Option<(String, Secret)> {
+    let public_key = inputs.secret(&["public_key"], &["LANGFUSE_PUBLIC_KEY"]);
+    let secret_key = inputs.secret(&["secret_key"], &["LANGFUSE_SECRET_KEY"]);
+    Some((public_key?.expose().to_owned(), secret_key?))
+}
+
 /// Where Langfuse is.
-pub fn host(inputs: &Inputs<'_>) -> String {
-    let said = inputs.text(&["host"], &["LANGFUSE_HOST", "LANGFUSE_BASE_URL"]);
-    let host = said.unwrap_or_else(|| "https://cloud.langfuse.com".to_owned());
-    if host.contains("://") { host } else { format!("https://{host}") }
+pub fn host<'f>(inputs: &'f Inputs<'_>) -> Found<'f> {
+    let said = inputs.find(&["host"], &["LANGFUSE_HOST", "LANGFUSE_BASE_URL"]);
+    let host = said.unwrap_or_else(|| Found::usual("https://cloud.langfuse.com"));
+    host.map(|host| if host.contains("://") { host } else { format!("https://{host}") })
 }

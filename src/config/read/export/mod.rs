@@ -1,7 +1,9 @@
 //! Where finished requests are told of: LiteLLM's callbacks, and the `logging` list.
 //!
-//! What cannot work is a warning that says what is missing, never an error: the requests do not need it.
+//! What is missing is a warning that names it, never an error: the requests do not need it. What is there and cannot be
+//! right, as an address that is none, is an error.
 
+mod found;
 mod inputs;
 mod langs;
 mod names;
@@ -49,7 +51,8 @@ pub fn read(
 ) -> ExportSettings {
     let usual = usual(context, litellm, keeps_content);
     let settings = root.scope("callback_settings");
-    let mut found = ExportSettings::default();
+    let callers_mute = litellm.bool("allow_dynamic_callback_disabling").unwrap_or(true);
+    let mut found = ExportSettings { callers_mute, ..ExportSettings::default() };
     let lists = [
         ("callbacks", Outcomes { successes: true, failures: true }),
         ("success_callback", Outcomes { successes: true, failures: false }),
@@ -114,6 +117,7 @@ fn add(
     }
     found.sinks.push(Sink {
         name: unique,
+        callback: name.to_owned(),
         // Of an answered request Sentry learns only as a transaction.
         successes: outcomes.successes && !matches!(&kind, SinkKind::Sentry(sentry) if sentry.traced <= 0.0),
         failures: outcomes.failures,

@@ -18,6 +18,17 @@ fn said(text: &str, environment: &[(&str, &str)]) -> String {
     load(text, environment).report.to_string()
 }
 
+/// What is said of a configuration that cannot be used.
+fn refused(text: &str, environment: &[(&str, &str)]) -> String {
+    let get = |name: &str| {
+        environment.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    };
+    match load_text(text, "c.yaml", &get) {
+        Ok(loaded) => panic!("it is taken: {:?}", loaded.config.export),
+        Err(report) => report.to_string(),
+    }
+}
+
 #[test]
 fn callbacks_say_what_they_are_told_of() {
     let environment = [
@@ -116,11 +127,106 @@ fn opentelemetry_is_spoken_over_http() {
     ]);
     let SinkKind::Otlp(otlp) = &json[0].kind else { panic!("{json:?}") };
     assert_eq!((otlp.encoding, otlp.traces_url.as_str()), (OtlpEncoding::Json, "http://c:4318/v1/traces"));
-    let grpc = said(
-        "litellm_settings: {callbacks: [otel]}\n",
-        &[("OTEL_EXPORTER", "otlp_grpc"), ("OTEL_ENDPOINT", "http://c")],
+    for (name, value) in [("OTEL_EXPORTER", "otlp_grpc"), ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")] {
+        let grpc = refused(
+            "litellm_settings: {callbacks: [otel]}\n",
+            &[(name, value), ("OTEL_ENDPOINT", "http://c")],
+        );
+        let sentence = format!("the environment variable {name} must be http/protobuf or http/json");
+        assert!(grpc.contains(&sentence), "{grpc}");
+    }
+    // Set for other programs of the machine.
+    let own = of(&[
+        ("OTEL_EXPORTER", "otlp_http"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_ENDPOINT", "http://c"),
+    ]);
+    assert!(
+        matches!(&own[0].kind, SinkKind::Otlp(otlp) if otlp.encoding == OtlpEncoding::Protobuf),
+        "{own:?}"
     );
-    assert!(grpc.contains("OTLP is spoken over HTTP, not gRPC"), "{grpc}");
+}
+
+#[test]
+fn opentelemetrys_own_variables_mean_what_its_specification_says() {
+    let otlp = |environment: &[(&str, &str)]| {
+        let found = sinks("litellm_settings: {callbacks: [otel]}\n", environment);
+        let SinkKind::Otlp(otlp) = found[0].kind.clone() else { panic!("{found:?}") };
+        otlp
+    };
+    let traces = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://t:1/own/path");
+    let metrics = ("LITELLM_OTEL_INTEGRATION_ENABLE_METRICS", "true");
+    let both = otlp(&[
+        traces,
+        metrics,
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://b:2/base/"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=all"),
+        ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "x-key=of%2Dtraces"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"),
+    ]);
+    assert_eq!(both.traces_url, "http://t:1/own/path");
+    assert_eq!(both.metrics_url.as_deref(), Some("http://b:2/base/v1/metrics"));
+    assert_eq!(both.headers, [("x-key".to_owned(), "of-traces".into())]);
+    assert_eq!(both.metrics_headers, [("x-key".to_owned(), "all".into())]);
+    assert!(both.gzip);
+    let base = otlp(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://b:2/base/")]);
+    assert_eq!((base.traces_url.as_str(), base.gzip), ("http://b:2/base/v1/traces", false));
+    let lost = refused("litellm_settings: {callbacks: [otel]}\n", &[traces, metrics]);
+    assert!(lost.contains("needs OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"), "{lost}");
+}
+
+#[test]
+fn what_cannot_be_sent_is_an_error_that_names_its_place() {
+    let mine = |settings: &str| {
+        let text = format!(
+            "litellm_settings: {{callbacks: [mine]}}\ncallback_settings:\n  mine:\n    callback_type: generic_api\n{settings}"
+        );
+        refused(&text, &[])
+    };
+    let url = mine("    endpoint: collector:8080/x\n");
+    assert!(
+        url.contains("callback_settings.mine.endpoint: must be an address that begins with http"),
+        "{url}"
+    );
+    let port = mine("    endpoint: https://h:99999/x\n");
+    assert!(port.contains("callback_settings.mine.endpoint: must be an address whose port is"), "{port}");
+    let value = mine("    endpoint: https://h/x\n    headers: {X-Key: \"canary\\nb\", 'a b': c, Host: x}\n");
+    for sentence in [
+        "callback_settings.mine.headers.X-Key: must be printable ASCII on one line",
+        "is no name of an HTTP header",
+        "callback_settings.mine.headers.Host: is a header that is set here",
+    ] {
+        assert!(value.contains(sentence), "{sentence}\n{value}");
+    }
+    assert!(!value.contains("canary"), "{value}");
+    let variables = refused(
+        "litellm_settings: {callbacks: [generic_api, datadog, langfuse, langsmith]}\n",
+        &[
+            ("GENERIC_LOGGER_ENDPOINT", "https://ann:canary@h/x"),
+            ("GENERIC_LOGGER_HEADERS", "X-Key"),
+            ("DD_API_KEY", "canary\nkey"),
+            ("DD_SITE", "https://datadoghq.eu"),
+            ("LANGFUSE_PUBLIC_KEY", "pk"),
+            ("LANGFUSE_SECRET_KEY", "sk"),
+            ("LANGFUSE_HOST", "https://h?x=1"),
+            ("LANGSMITH_API_KEY", "k"),
+            ("LANGSMITH_BASE_URL", "ls.example"),
+        ],
+    );
+    for sentence in [
+        "the environment variable GENERIC_LOGGER_ENDPOINT must be an address without a login",
+        "the environment variable DD_API_KEY must be printable ASCII on one line",
+        "the environment variable LANGFUSE_HOST must be an address without ? and #",
+        "the environment variable LANGSMITH_BASE_URL must be an address that begins with http",
+    ] {
+        assert!(variables.contains(sentence), "{sentence}\n{variables}");
+    }
+    assert!(!variables.contains("canary"), "{variables}");
+    let site = [("DD_API_KEY", "k"), ("DD_SITE", "https://datadoghq.eu")];
+    let site = refused("litellm_settings: {callbacks: [datadog]}\n", &site);
+    assert!(site.contains("DD_SITE must be the name of a Datadog site"), "{site}");
+    let dsn = refused("logging: [{type: sentry, dsn: 'https://o1.ingest.sentry.io/42'}]\n", &[]);
+    assert!(dsn.contains("logging[0].dsn: must be a DSN that looks like"), "{dsn}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Datadog and Sentry.
 
+use super::found::Found;
 use super::inputs::Inputs;
 use crate::base::secret::Secret;
 use crate::domain::export::{Datadog, Sentry};
@@ -7,10 +8,14 @@ use crate::domain::export::{Datadog, Sentry};
 /// Datadog's intake of logs, or an agent that passes them on.
 pub fn datadog_logs(inputs: &Inputs<'_>) -> Option<Datadog> {
     let environment = &inputs.context.environment;
-    if let Some(agent) = environment.get("LITELLM_DD_AGENT_HOST") {
+    if let Some(agent) = inputs.find(&[], &["LITELLM_DD_AGENT_HOST"]) {
         let port = environment.get("LITELLM_DD_AGENT_PORT").unwrap_or_else(|| "10518".to_owned());
-        let url = inputs.address(format!("http://{agent}:{port}/api/v2/logs"))?;
-        return Some(datadog(inputs, url, environment.get("DD_API_KEY").map(Secret::new)));
+        let url = agent.map(|agent| format!("http://{agent}:{port}/api/v2/logs")).address(inputs)?;
+        let key = match inputs.find(&[], &["DD_API_KEY"]) {
+            Some(key) => Some(key.header(inputs)?),
+            None => None,
+        };
+        return Some(datadog(inputs, url, key));
     }
     let key = inputs.secret(&["datadog_api_key", "api_key"], &["DD_API_KEY"])?;
     let url = intake(inputs, "http-intake.logs", "/api/v2/logs")?;
@@ -25,14 +30,18 @@ pub fn datadog_metrics(inputs: &Inputs<'_>) -> Option<Datadog> {
 }
 
 fn intake(inputs: &Inputs<'_>, host: &str, path: &str) -> Option<String> {
-    let base = match inputs.text(&["base_url"], &["DD_BASE_URL", "_DATADOG_BASE_URL", "DATADOG_BASE_URL"]) {
-        Some(base) => base,
+    let base = match inputs.find(&["base_url"], &["DD_BASE_URL", "_DATADOG_BASE_URL", "DATADOG_BASE_URL"]) {
+        Some(base) => base.base(inputs)?,
         None => {
-            let site = inputs.text(&["datadog_site", "site"], &["DD_SITE"]);
-            format!("https://{host}.{}", site.as_deref().unwrap_or("datadoghq.com"))
+            let site = inputs.find(&["datadog_site", "site"], &["DD_SITE"]);
+            let site = site.unwrap_or_else(|| Found::usual("datadoghq.com"));
+            if site.text.contains(['/', ':']) {
+                site.error(inputs, "must be the name of a Datadog site, as in datadoghq.eu");
+                return None;
+            }
+            site.map(|site| format!("https://{host}.{site}")).base(inputs)?
         }
     };
-    let base = inputs.address(base)?;
     Some(if base.ends_with(path) { base } else { format!("{base}{path}") })
 }
 
@@ -56,7 +65,8 @@ fn datadog(inputs: &Inputs<'_>, url: String, api_key: Option<Secret>) -> Datadog
 
 /// Sentry; its DSN is `https://KEY@host/PROJECT`, with a path before the project where it has one.
 pub fn sentry(inputs: &Inputs<'_>) -> Option<Sentry> {
-    let dsn = inputs.required(&["dsn"], &["SENTRY_DSN"])?;
+    let found = inputs.required(&["dsn"], &["SENTRY_DSN"])?;
+    let dsn = &found.text;
     let parts = || {
         let (scheme, rest) =
             dsn.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"))?;
@@ -69,13 +79,17 @@ pub fn sentry(inputs: &Inputs<'_>) -> Option<Sentry> {
         good.then_some((scheme, key, host, project))
     };
     let Some((scheme, key, host, project)) = parts() else {
-        inputs.warn("has no effect: the DSN must look like https://KEY@host/PROJECT");
+        if dsn.contains("://") {
+            found.error(inputs, "must be a DSN that looks like https://KEY@host/PROJECT");
+        } else {
+            inputs.warn("has no effect: the DSN must look like https://KEY@host/PROJECT");
+        }
         return None;
     };
     let (host, path) = host.split_at(host.find('/').unwrap_or(host.len()));
     Some(Sentry {
-        url: inputs.address(format!("{scheme}://{host}{path}/api/{project}/envelope"))? + "/",
-        key: key.into(),
+        key: Found::usual(key).header(inputs)?,
+        url: Found::usual(format!("{scheme}://{host}{path}/api/{project}/envelope/")).address(inputs)?,
         environment: inputs
             .text(&["environment"], &["SENTRY_ENVIRONMENT"])
             .unwrap_or_else(|| "production".to_owned()),

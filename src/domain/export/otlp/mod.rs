@@ -5,6 +5,7 @@
 
 mod json;
 mod metrics;
+mod partial;
 mod protobuf;
 mod spans;
 
@@ -13,8 +14,11 @@ use std::sync::Arc;
 use super::event::Event;
 use super::request::Outgoing;
 use super::settings::{Otlp, OtlpEncoding};
+use super::verdict::Answers;
+use crate::base::secret::Secret;
 
 pub use metrics::{Histogram, Point};
+pub use partial::{json as partial_json, protobuf as partial_protobuf};
 pub use spans::{Kind, Span};
 
 /// The name of what makes spans and metrics.
@@ -55,38 +59,34 @@ pub fn exports(settings: &Otlp, events: &[Arc<Event>], now_us: i64) -> Vec<Outgo
     let resource: Vec<Attribute> =
         settings.resource.iter().map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let spans: Vec<Span> = events.iter().flat_map(|event| spans::of(event)).collect();
-    let mut all = vec![
-        match settings.encoding {
-            OtlpEncoding::Json => {
-                Outgoing::json(&settings.traces_url, headers(settings), &json::traces(&resource, &spans))
-            }
-            OtlpEncoding::Protobuf => {
-                protobuf(settings, &settings.traces_url, protobuf::traces(&resource, &spans))
-            }
-        }
-        .of(events.len()),
-    ];
+    let to = (settings.traces_url.as_str(), &settings.headers);
+    let traces = match settings.encoding {
+        OtlpEncoding::Json => in_json(to, &json::traces(&resource, &spans)),
+        OtlpEncoding::Protobuf => in_protobuf(to, protobuf::traces(&resource, &spans)),
+    };
+    let mut all = vec![traces.of(events.len())];
     if let Some(url) = &settings.metrics_url {
         let found = metrics::of(events, now_us);
-        all.push(
-            match settings.encoding {
-                OtlpEncoding::Json => {
-                    Outgoing::json(url, headers(settings), &json::metrics(&resource, &found))
-                }
-                OtlpEncoding::Protobuf => protobuf(settings, url, protobuf::metrics(&resource, &found)),
-            }
-            .of(0),
-        );
+        let to = (url.as_str(), &settings.metrics_headers);
+        let metrics = match settings.encoding {
+            OtlpEncoding::Json => in_json(to, &json::metrics(&resource, &found)),
+            OtlpEncoding::Protobuf => in_protobuf(to, protobuf::metrics(&resource, &found)),
+        };
+        all.push(metrics.beside(events.len()));
     }
-    all
+    if settings.gzip { all.into_iter().map(Outgoing::gzipped).collect() } else { all }
 }
 
-fn headers(settings: &Otlp) -> Vec<(String, crate::base::secret::Secret)> {
-    settings.headers.clone()
+/// An address and the headers for it.
+type To<'a> = (&'a str, &'a Vec<(String, Secret)>);
+
+fn in_json((url, headers): To<'_>, body: &serde_json::Value) -> Outgoing {
+    Outgoing::json(url, headers.clone(), body).answered(Answers::OtlpJson)
 }
 
-fn protobuf(settings: &Otlp, url: &str, body: Vec<u8>) -> Outgoing {
-    Outgoing::post(url, headers(settings), "application/x-protobuf", body)
+fn in_protobuf((url, headers): To<'_>, body: Vec<u8>) -> Outgoing {
+    let all = Outgoing::post(url, headers.clone(), "application/x-protobuf", body);
+    all.answered(Answers::OtlpProtobuf)
 }
 
 /// Microseconds since 1970 as nanoseconds.

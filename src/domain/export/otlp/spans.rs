@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Any, Attribute, nanos};
 use crate::domain::export::derived;
 use crate::domain::export::event::Event;
+use crate::domain::export::payload::object;
 
 /// Which side of a call a span is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +179,7 @@ fn of_model(event: &Event, operation: &str) -> Vec<Attribute> {
 /// What was asked and answered, where it is exported.
 fn of_content(event: &Event, all: &mut Attributes) {
     let Some(content) = &event.content else { return };
-    for (parameter, value) in &content.parameters {
+    for (parameter, value) in object(content.parameters.value()) {
         let name = match parameter.as_str() {
             "max_completion_tokens" | "max_output_tokens" => "max_tokens",
             known @ ("temperature" | "top_p" | "top_k" | "max_tokens" | "seed" | "frequency_penalty"
@@ -192,11 +193,12 @@ fn of_content(event: &Event, all: &mut Attributes) {
             all.0.push((name, Any::Double(number)));
         }
     }
-    all.set("gen_ai.input.messages", said(&content.question).to_string().as_str());
-    let choices = content.answer.get("choices").and_then(Value::as_array);
+    all.set("gen_ai.input.messages", said(&content.question.value()).to_string().as_str());
+    let answer = content.answer.value();
+    let choices = answer.get("choices").and_then(Value::as_array);
     let answered = match choices {
         Some(choices) => said(&choices.iter().filter_map(|choice| choice.get("message").cloned()).collect()),
-        None => content.answer.clone(),
+        None => answer.clone(),
     };
     all.set("gen_ai.output.messages", answered.to_string().as_str());
     let reasons = choices.into_iter().flatten().filter_map(|choice| choice.get("finish_reason")?.as_str());

@@ -13,6 +13,8 @@ fn settings(encoding: OtlpEncoding) -> Otlp {
         traces_url: "http://c:4318/v1/traces".into(),
         metrics_url: Some("http://c:4318/v1/metrics".into()),
         headers: vec![("x-key".into(), "otel-canary".into())],
+        metrics_headers: vec![("x-key".into(), "otel-canary-2".into())],
+        gzip: false,
         encoding,
         resource: vec![("service.name".into(), "litellm".into())],
     }

@@ -190,7 +190,6 @@ const OWN: &[Field] = &[
     f("team_member_permissions", Kind::Texts, "What plain members may do with the team's keys."),
     f("default_team_member_models", Kind::Texts, "Models of new members; empty: all of the team's."),
     f("prompts", Kind::Texts, "Kept and shown."),
-    f("logging", Kind::Any, "Kept and shown."),
     f("secret_manager_settings", Kind::Object, "Kept and shown."),
 ];
 
