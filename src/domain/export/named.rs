@@ -54,21 +54,28 @@ pub enum Holds {
 
 /// What a name says of its value.
 pub fn holds(name: &str) -> Holds {
-    if name.len() > LONGEST_NAME {
-        return Holds::Other;
-    }
-    let name = name.to_ascii_lowercase().replace('-', "_");
-    let ends =
-        |end: &&str| name.strip_suffix(*end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'));
-    if SECRETS.iter().any(|end| ends(&end)) {
+    let mut room = [0; LONGEST_NAME];
+    let Some(name) = plain(name, &mut room) else { return Holds::Other };
+    let ends = |end: &str| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('_'));
+    if SECRETS.iter().any(|end| ends(end)) {
         Holds::Secret
-    } else if HOLDERS.contains(&name.as_str()) || name.ends_with("_credentials") {
+    } else if HOLDERS.contains(&name) || name.ends_with("_credentials") {
         Holds::Secrets
-    } else if WRITTEN.contains(&name.as_str()) {
+    } else if WRITTEN.contains(&name) {
         Holds::Json
     } else {
         Holds::Other
     }
+}
+
+/// A name in lower case with `_` for `-`; `None` for what is too long to be one of ours. Each key of each object is looked
+/// at, so nothing is allocated.
+fn plain<'r>(name: &str, room: &'r mut [u8; LONGEST_NAME]) -> Option<&'r str> {
+    let room = room.get_mut(..name.len())?;
+    for (to, byte) in room.iter_mut().zip(name.bytes()) {
+        *to = if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    }
+    std::str::from_utf8(room).ok()
 }
 
 /// Takes out what a secret's name stands for. Answers whether it was that: a description of a field is none.
@@ -121,10 +128,12 @@ fn is_schema(map: &Map<String, Value>) -> bool {
 /// the text is something else.
 pub fn address(text: &str) -> Option<String> {
     const LONGEST_SCHEME: usize = 24;
-    let (scheme, rest) = text.split_once("://").filter(|(scheme, _)| {
-        scheme.len() <= LONGEST_SCHEME
-            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte))
-    })?;
+    let colon = text.bytes().take(LONGEST_SCHEME).position(|byte| byte == b':')?;
+    let (scheme, rest) = text.split_at_checked(colon)?;
+    let rest = rest.strip_prefix("://")?;
+    if !scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte)) {
+        return None;
+    }
     if text.contains(char::is_whitespace) {
         return None;
     }
@@ -147,8 +156,8 @@ pub fn address(text: &str) -> Option<String> {
 }
 
 fn is_parameter(name: &str) -> bool {
-    let plain = name.to_ascii_lowercase().replace('-', "_");
-    PARAMETERS.contains(&plain.as_str()) || holds(name) == Holds::Secret
+    let mut room = [0; LONGEST_NAME];
+    plain(name, &mut room).is_some_and(|plain| PARAMETERS.contains(&plain)) || holds(name) == Holds::Secret
 }
 
 #[cfg(test)]
