@@ -9,6 +9,9 @@ use crate::base::money::Nanos;
 use crate::domain::keys::JsonMap;
 use crate::domain::keys::reset::Every;
 
+/// The longest name of a key, user, team or organization, bytes: it stands in rows, logs, metrics and headers.
+const LONGEST_NAME: usize = 256;
+
 /// The fields of a JSON object, or of a query.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Body(pub JsonMap);
@@ -111,6 +114,22 @@ impl Body {
             Given::Is(text) if text.trim().is_empty() => Given::Null,
             given => given,
         })
+    }
+
+    /// The name that something gets and is shown by; an empty one is none.
+    ///
+    /// # Errors
+    /// 422; 400 when it is longer than [`LONGEST_NAME`].
+    pub fn name(&self, name: &str) -> Result<Given<String>, Error> {
+        let given = self.id(name)?;
+        match &given {
+            Given::Is(text) if text.len() > LONGEST_NAME => {
+                let message =
+                    format!("`{name}` can have at most {LONGEST_NAME} bytes; this one has {}.", text.len());
+                Err(invalid(name, message))
+            }
+            _ => Ok(given),
+        }
     }
 
     /// The name of something that must be given.
@@ -287,6 +306,16 @@ mod tests {
         assert_eq!(body.dollars("e").unwrap(), Given::Null);
         assert_eq!(body.dollars("missing").unwrap(), Given::Absent);
         assert_eq!((body.bool("f").unwrap(), body.bool("g").unwrap()), (Given::Is(true), Given::Is(true)));
+    }
+
+    #[test]
+    fn names_are_not_endless() {
+        let body = body(json!({"short": "ü".repeat(128), "long": "ü".repeat(129), "none": ""}));
+        assert!(matches!(body.name("short").unwrap(), Given::Is(_)));
+        assert_eq!(body.name("none").unwrap(), Given::Null);
+        let error = body.name("long").unwrap_err();
+        assert_eq!((error.status(), error.param()), (400, Some("long")));
+        assert!(error.message().contains("at most 256 bytes; this one has 258"), "{}", error.message());
     }
 
     #[test]

@@ -10,9 +10,6 @@ use crate::manage::authority::groups;
 use crate::manage::body::{Body, Given};
 use crate::manage::{fail, show};
 
-/// The longest alias, bytes.
-const LONGEST_ALIAS: usize = 256;
-
 /// Puts all fields of a request into a key.
 ///
 /// # Errors
@@ -28,11 +25,7 @@ pub fn apply(body: &Body, key: &mut Key, now_ms: i64) -> Result<(), Error> {
 }
 
 fn owners(body: &Body, key: &mut Key) -> Result<(), Error> {
-    body.id("key_alias")?.set(&mut key.key_alias);
-    if key.key_alias.as_ref().is_some_and(|alias| alias.len() > LONGEST_ALIAS) {
-        let message = format!("`key_alias` can have at most {LONGEST_ALIAS} bytes.");
-        return Err(fail::invalid("key_alias", message));
-    }
+    body.name("key_alias")?.set(&mut key.key_alias);
     body.id("user_id")?.set(&mut key.user_id);
     body.id("team_id")?.set(&mut key.team_id);
     body.id("organization_id")?.set(&mut key.organization_id);

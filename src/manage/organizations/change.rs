@@ -16,7 +16,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// 400 when the id is taken, for an unknown budget, for a budget along with limits; 422.
 pub async fn new(call: Call) -> Result<Value, Error> {
     call.body.must("organization_alias")?;
-    let organization_id = call.body.id("organization_id")?.value().unwrap_or_else(ids::call_id);
+    let organization_id = call.body.name("organization_id")?.value().unwrap_or_else(ids::call_id);
     let mut row = Organization {
         organization_id: organization_id.clone(),
         created_by: call.by(),
@@ -92,7 +92,7 @@ pub async fn delete(call: Call) -> Result<Value, Error> {
 }
 
 fn apply(body: &Body, row: &mut Organization, shared: Option<&Budget>) -> Result<(), Error> {
-    body.id("organization_alias")?.set(&mut row.organization_alias);
+    body.name("organization_alias")?.set(&mut row.organization_alias);
     body.texts("models")?.fill(&mut row.models);
     body.object("metadata")?.fill(&mut row.metadata);
     caps::apply(body, &mut row.limits, &mut row.budget_id, shared)

@@ -39,6 +39,17 @@ async fn look(bench: &Bench, key: &str) -> Result<Value, Error> {
 }
 
 #[tokio::test]
+async fn absurd_names_are_refused() {
+    let bench = bench().await;
+    for field in ["organization_id", "organization_alias"] {
+        let mut made = json!({"organization_alias": "Two"});
+        made[field] = "x".repeat(5_000).into();
+        let error = new(bench.post("/organization/new", made).await).await.unwrap_err();
+        assert_eq!((error.status(), error.param()), (400, Some(field)), "{}", error.message());
+    }
+}
+
+#[tokio::test]
 async fn limits_that_are_changed_become_its_own() {
     let bench = bench().await;
     let change = json!({"organization_id": "o", "max_budget": 3});

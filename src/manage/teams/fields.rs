@@ -23,7 +23,7 @@ const MEMBER_BUDGET: [&str; 4] =
 /// # Errors
 /// 422 for values of wrong types, 400 for values that make no sense.
 pub fn apply(body: &Body, team: &mut Team) -> Result<(), Error> {
-    body.id("team_alias")?.set(&mut team.team_alias);
+    body.name("team_alias")?.set(&mut team.team_alias);
     body.id("organization_id")?.set(&mut team.organization_id);
     body.texts("models")?.fill(&mut team.models);
     body.object("model_aliases")?.fill(&mut team.model_aliases);

@@ -21,7 +21,7 @@ pub async fn new(call: Call) -> Result<Value, Error> {
             body.0.insert(name.clone(), value.clone());
         }
     }
-    let team_id = body.id("team_id")?.value().unwrap_or_else(ids::call_id);
+    let team_id = body.name("team_id")?.value().unwrap_or_else(ids::call_id);
     let mut team = Team { team_id: team_id.clone(), ..Team::default() };
     fields::apply(&body, &mut team)?;
     let budget = member_budget(&body)?;

@@ -17,8 +17,8 @@ pub fn apply(body: &Body, user: &mut User) -> Result<(), Error> {
     if body.raw("password").is_some_and(|password| !password.is_null()) {
         return Err(fail::invalid("password", "Users have keys here, no passwords."));
     }
-    body.id("user_alias")?.set(&mut user.user_alias);
-    body.id("user_email")?.set(&mut user.user_email);
+    body.name("user_alias")?.set(&mut user.user_alias);
+    body.name("user_email")?.set(&mut user.user_email);
     body.id("sso_user_id")?.set(&mut user.sso_user_id);
     body.id("organization_id")?.set(&mut user.organization_id);
     match body.id("user_role")? {

@@ -32,7 +32,7 @@ pub struct Made {
 pub async fn new(call: Call) -> Result<Value, Error> {
     let mut body = call.body.clone();
     defaults(&call.manage, &mut body)?;
-    let user_id = body.id("user_id")?.value().unwrap_or_else(ids::call_id);
+    let user_id = body.name("user_id")?.value().unwrap_or_else(ids::call_id);
     let mut user = User { user_id: user_id.clone(), ..User::default() };
     fields::apply(&body, &mut user)?;
     let spend = body.dollars("spend")?.value().unwrap_or(0);
