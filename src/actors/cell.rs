@@ -26,7 +26,12 @@ pub struct Cell {
     parallel_limit: Option<u32>,
     /// Messages that wait for its actor.
     mailbox: AtomicU32,
+    /// What its provider says is left of its own limits of requests and of tokens; [`UNTOLD`] before it said so.
+    left: [AtomicU64; 2],
 }
+
+/// Nothing was said.
+const UNTOLD: u64 = u64::MAX;
 
 /// What leases move. Shared by all cells that one deployment had over reloads, so that attempts begun
 /// under an earlier configuration still count.
@@ -84,7 +89,8 @@ impl Cell {
     ) -> Arc<Self> {
         let parallel_limit = deployment.capacity.max_parallel_requests.or(default_parallel);
         let mailbox = AtomicU32::new(0);
-        Arc::new(Cell { deployment, counts, view: ArcSwap::new(view), parallel_limit, mailbox })
+        let left = [const { AtomicU64::new(UNTOLD) }; 2];
+        Arc::new(Cell { deployment, counts, view: ArcSwap::new(view), parallel_limit, mailbox, left })
     }
 
     /// Whether it is the memory of exactly this deployment under this default.
@@ -119,6 +125,17 @@ impl Cell {
         others.in_flight.store(sums.in_flight, Ordering::Relaxed);
         others.requests.store(sums.requests, Ordering::Relaxed);
         others.tokens.store(sums.tokens, Ordering::Relaxed);
+    }
+
+    /// The provider says that so much is left of its own limit of requests (`tokens: false`) or of tokens.
+    pub fn told_left(&self, tokens: bool, left: u32) {
+        let [of_requests, of_tokens] = &self.left;
+        (if tokens { of_tokens } else { of_requests }).store(left.into(), Ordering::Relaxed);
+    }
+
+    /// What the provider said last of what is left of its limits of requests and of tokens.
+    pub fn left(&self) -> [Option<u64>; 2] {
+        self.left.each_ref().map(|left| Some(left.load(Ordering::Relaxed)).filter(|left| *left != UNTOLD))
     }
 
     /// What its actor last published.

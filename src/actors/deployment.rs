@@ -4,7 +4,7 @@
 //! - accepts: [`Facts`] (finished attempts, in batches), [`Hear`] (another replica's cooldown), [`Measured`] (its
 //!   latencies), [`Reconfigure`], [`Inspect`]
 //! - tells: publishes its [`View`](crate::domain::routing::snapshot::View) into the [`Cell`]; wakes the Cluster actor
-//!   when a cooldown begins; operators, through the [`Bulletin`]; metrics; the log
+//!   when a cooldown begins; operators, through the [`Bulletin`]; its [`DeploymentSeries`]; the log
 //! - never: calls a provider, asks another actor, moves the in-flight count (leases do)
 //! - on panic: restarted empty; the published view, and with it a running cooldown, stays until the
 //!   first new fact, and in-flight counts are in the cell
@@ -28,7 +28,8 @@ use crate::domain::reliability::{
 use crate::domain::routing::samples::Samples;
 use crate::domain::routing::state::{AttemptFact, DeploymentState};
 use crate::telemetry::Metrics;
-use crate::telemetry::series::{DeploymentLabels, DeploymentSeries};
+use crate::telemetry::labels::DeploymentLabels;
+use crate::telemetry::series::DeploymentSeries;
 
 /// What a deployment's actor works with besides its own memory.
 #[derive(Clone)]
@@ -53,15 +54,13 @@ pub struct DeploymentActor {
     state: DeploymentState,
     outages: OutageWatch,
     hangs: HangWatch,
-    metrics: Metrics,
     series: DeploymentSeries,
-    names: DeploymentNames,
     notice: DeathNotice<DeploymentActor>,
 }
 
 impl DeploymentActor {
     /// A new incarnation; a cooldown that an earlier one began goes on.
-    pub fn new(setup: Setup, metrics: Metrics, notice: DeathNotice<Self>) -> Self {
+    pub fn new(setup: Setup, metrics: &Metrics, notice: DeathNotice<Self>) -> Self {
         setup.cell.taken(true);
         let deployment = Arc::clone(setup.cell.deployment());
         let now = Instant::now();
@@ -72,12 +71,10 @@ impl DeploymentActor {
         }
         drop(view);
         let names = DeploymentNames::of(&deployment);
-        let capacity = &deployment.capacity;
         let series =
-            DeploymentSeries::new(&metrics, &deployment.group, &names.labels(), capacity.rpm, capacity.tpm);
-        series.state.set(0.0);
+            DeploymentSeries::new(metrics, &deployment.group, &names.labels(), deployment.provider.name);
         let (outages, hangs) = (OutageWatch::default(), HangWatch::default());
-        DeploymentActor { setup, state, outages, hangs, metrics, series, names, notice }
+        DeploymentActor { setup, state, outages, hangs, series, notice }
     }
 
     fn take_in(&mut self, fact: &AttemptFact) {
@@ -148,32 +145,21 @@ impl DeploymentActor {
     }
 
     fn count(&self, fact: &AttemptFact) {
-        self.series.requests.increment(1);
-        let deployment = self.setup.cell.deployment();
+        self.series.attempted();
         match &fact.outcome {
-            Ok(()) => {
-                self.series.success.increment(1);
-                let seconds = fact.latency.as_secs_f64();
-                self.series.latency.record(seconds);
-                if fact.output_tokens > 0 {
-                    self.series.latency_per_token.record(seconds / fact.output_tokens as f64);
-                }
-            }
+            Ok(()) => self.series.succeeded(fact.latency.as_secs_f64(), fact.output_tokens),
             // Counted as a request and no more: a client that leaves is no failure of the deployment's.
             Err(failure) if failure.kind == Kind::ClientGone => {}
             Err(failure) => {
                 let row = failure.kind.behaviour();
-                let labels = self.names.labels();
-                DeploymentSeries::failure(&self.metrics, &deployment.group, &labels, row.status, row.class)
-                    .increment(1);
+                self.series.failed(row.status, row.class);
             }
         }
     }
 
     fn announce(&self, cooldown: &CooldownStarted) {
         let deployment = self.setup.cell.deployment();
-        let status = cooldown.kind.behaviour().status;
-        DeploymentSeries::cooled_down(&self.metrics, &self.names.labels(), status).increment(1);
+        self.series.cooled_down(cooldown.kind.behaviour().status);
         tracing::warn!(
             deployment = &*deployment.id,
             group = &*deployment.group,
@@ -185,15 +171,7 @@ impl DeploymentActor {
     }
 
     fn publish(&self) {
-        let now = Instant::now();
-        let view = self.state.view(now);
-        let state = match (view.cooling(now).is_some(), view.failures_in_row > 0) {
-            (true, _) => 2.0,
-            (false, true) => 1.0,
-            (false, false) => 0.0,
-        };
-        self.series.state.set(state);
-        self.setup.cell.publish(view);
+        self.setup.cell.publish(self.state.view(Instant::now()));
     }
 }
 
@@ -235,9 +213,6 @@ impl Actor for DeploymentActor {
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        // The next scrape sets it again where the deployment lives on under a changed configuration.
-        let deployment = self.setup.cell.deployment();
-        DeploymentSeries::show_in_flight(&self.metrics, &deployment.group, &deployment.id, 0);
         self.notice.retire();
     }
 }

@@ -217,7 +217,7 @@ fn start(setup: Setup, ground: &Ground) -> Member {
     let metrics = ground.metrics.clone();
     let restarts = metrics.counter(names::ACTOR_RESTARTS, &[("actor", "deployment")]);
     let actor = Kept::start("deployment", ground.control.clone(), restarts, move |notice| {
-        DeploymentActor::new(setup.clone(), metrics.clone(), notice)
+        DeploymentActor::new(setup.clone(), &metrics, notice)
     });
     Member(Arc::new(Parts { cell, actor }))
 }

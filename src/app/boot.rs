@@ -304,15 +304,6 @@ fn keep_topology(current: &topology::Current, ground: &Ground) -> Kept<Topology>
 fn look_after(control: &Arbiter, manage: &Manage, redis: Option<Link>, metrics: Metrics) {
     control.spawn(heartbeat::run(manage.store().clone(), metrics.clone()));
     if let Some(link) = redis {
-        control.spawn(evictions::run(link, metrics.clone()));
-    }
-    control.spawn(upkeep(metrics));
-}
-
-/// Keeps the registry's memory flat.
-async fn upkeep(metrics: Metrics) {
-    loop {
-        actix_rt::time::sleep(std::time::Duration::from_secs(5)).await;
-        metrics.upkeep();
+        control.spawn(evictions::run(link, metrics));
     }
 }

@@ -80,8 +80,9 @@ impl Books {
         }
     }
 
-    /// Lets the spool close old segments and catch up; to be called about once a second.
+    /// Lets the spool close old segments and catch up, and metrics forget; to be called about once a second.
     pub fn tick(&self) {
+        self.telemetry.tick(clock::now());
         if let Some(spool) = &self.spool {
             spool.borrow_mut().appender.tick(u64::try_from(unix_ms()).unwrap_or(0));
         }

@@ -3,19 +3,17 @@
 //! They are written when somebody asks for them, from what is in memory then: so they are never old, series of keys
 //! that are gone do not stay, and a request pays nothing for them.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
-
+use super::fewest::Fewest;
 use crate::actors::key_directory::{Directory, Identity, Purse};
 use crate::base::clock::unix_ms;
 use crate::base::money::Nanos;
 use crate::domain::budget::Budgets;
 use crate::domain::ledger::AccountKind;
-use crate::telemetry::dollars::escaped;
 use crate::telemetry::names;
+use crate::telemetry::text::{self, family};
 
-/// The most owners of a kind that have series.
-const MOST: usize = 200;
+/// The most owners of a kind that have series: those with the least part of their budget left.
+const MOST: usize = 60;
 /// Milliseconds of an hour.
 const HOUR_MS: f64 = 3_600_000.0;
 
@@ -36,45 +34,38 @@ struct Standing {
     hours: Option<f64>,
 }
 
-/// The text for Prometheus.
-pub fn render(directory: &Directory, budgets: &Budgets) -> String {
+/// Appends the text for Prometheus.
+pub fn render(directory: &Directory, budgets: &Budgets, out: &mut String) {
     let now = unix_ms();
-    let mut found: [BTreeMap<String, Standing>; KINDS.len()] = Default::default();
+    let mut found: [Fewest<Standing>; KINDS.len()] = Default::default();
     directory.each(|identity| {
         for purse in &identity.purses {
             let kind = KINDS.iter().position(|(kind, _)| *kind == purse.id.kind);
             let Some(rows) = kind.and_then(|place| found.get_mut(place)) else { continue };
-            if rows.len() < MOST
-                && let Some(standing) = standing(budgets, purse, now)
-            {
-                rows.insert(labels(identity, purse), standing);
+            if let Some(standing) = standing(budgets, purse, now) {
+                rows.offer(MOST, standing.part_left(), standing, || labels(identity, purse));
             }
         }
     });
-    let mut out = String::new();
     for ((_, [left, max, hours]), rows) in KINDS.iter().zip(&found) {
-        family(
-            &mut out,
-            left,
-            "gauge",
-            rows.iter().map(|(labels, row)| (labels.as_str(), row.left.to_string())),
-        );
-        family(
-            &mut out,
-            max,
-            "gauge",
-            rows.iter().map(|(labels, row)| (labels.as_str(), row.max.to_string())),
-        );
-        let timed =
-            rows.iter().filter_map(|(labels, row)| Some((labels.as_str(), format!("{:.3}", row.hours?))));
-        family(&mut out, hours, "gauge", timed);
+        family(out, left, "gauge", rows.each().map(|(labels, row)| (labels, row.left.to_string())));
+        family(out, max, "gauge", rows.each().map(|(labels, row)| (labels, row.max.to_string())));
+        let timed = rows.each().filter_map(|(labels, row)| Some((labels, format!("{:.3}", row.hours?))));
+        family(out, hours, "gauge", timed);
     }
     let looked = directory.lookups();
     let results = [("found", looked.found), ("unknown", looked.unknown), ("failed", looked.failed)];
-    let results = results.map(|(result, count)| (format!("result=\"{result}\""), count.to_string()));
-    family(&mut out, names::KEY_LOOKUPS, "counter", results.iter().map(|(l, c)| (l.as_str(), c.clone())));
-    family(&mut out, names::KEYS_KNOWN, "gauge", std::iter::once(("", looked.copies.to_string())));
-    out
+    let results = results.map(|(result, count)| (text::labels([("result", result)]), count.to_string()));
+    family(out, names::KEY_LOOKUPS, "counter", results.iter().map(|(l, c)| (l.as_str(), c.clone())));
+    family(out, names::KEYS_KNOWN, "gauge", std::iter::once(("", looked.copies.to_string())));
+}
+
+impl Standing {
+    /// In millionths of the budget.
+    fn part_left(&self) -> i64 {
+        let millionths = i128::from(self.left.get()) * 1_000_000 / i128::from(self.max.get().max(1));
+        i64::try_from(millionths).unwrap_or(i64::MIN)
+    }
 }
 
 fn standing(budgets: &Budgets, purse: &Purse, now: i64) -> Option<Standing> {
@@ -87,11 +78,12 @@ fn standing(budgets: &Budgets, purse: &Purse, now: i64) -> Option<Standing> {
 
 fn labels(identity: &Identity, purse: &Purse) -> String {
     let grant = identity.grant.as_deref();
+    let owner = purse.id.owner.as_str();
     let (id, alias, value) = match purse.id.kind {
         AccountKind::Team => {
             ("team", "team_alias", grant.and_then(|g| g.team.as_ref()?.team_alias.as_deref()))
         }
-        AccountKind::User => return format!("user=\"{}\"", escaped(&purse.id.owner)),
+        AccountKind::User => return text::labels([("user", owner)]),
         AccountKind::Organization => (
             "org_id",
             "org_alias",
@@ -99,45 +91,5 @@ fn labels(identity: &Identity, purse: &Purse) -> String {
         ),
         _ => ("hashed_api_key", "api_key_alias", grant.and_then(|g| g.key.key_alias.as_deref())),
     };
-    format!("{id}=\"{}\",{alias}=\"{}\"", escaped(&purse.id.owner), escaped(value.unwrap_or("None")))
-}
-
-/// One family of series, if there are some.
-pub(super) fn family<'a>(
-    out: &mut String,
-    name: &str,
-    kind: &str,
-    rows: impl Iterator<Item = (&'a str, String)>,
-) {
-    let mut rows = rows.peekable();
-    if rows.peek().is_none() {
-        return;
-    }
-    let help = names::HELP.iter().find(|(known, _)| *known == name).map_or("", |(_, help)| *help);
-    // Writing into a string cannot fail.
-    let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-    for (labels, value) in rows {
-        let _ = match labels {
-            "" => writeln!(out, "{name} {value}"),
-            labels => writeln!(out, "{name}{{{labels}}} {value}"),
-        };
-    }
-    out.push('\n');
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn series_are_prometheus_text() {
-        let mut out = String::new();
-        family(&mut out, names::KEYS_KNOWN, "gauge", [("", "3".to_string())].into_iter());
-        family(&mut out, names::KEY_MAX, "gauge", [("a=\"b\"", "0.5".to_string())].into_iter());
-        family(&mut out, names::TEAM_MAX, "gauge", std::iter::empty());
-        assert!(out.contains(&format!("# TYPE {0} gauge\n{0} 3\n", names::KEYS_KNOWN)), "{out}");
-        assert!(out.contains(&format!("{}{{a=\"b\"}} 0.5\n", names::KEY_MAX)), "{out}");
-        assert!(!out.contains(names::TEAM_MAX));
-        assert_eq!(escaped("a\"b\\\n"), "a\\\"b\\\\\\n");
-    }
+    text::labels([(id, owner), (alias, value.unwrap_or("None"))])
 }

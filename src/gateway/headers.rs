@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 use super::call::Call;
 use super::pipeline::Gateway;
-use super::provider_limits::ProviderLimits;
+use super::provider_limits;
 use super::tally::Tally;
 use super::translate::ContentType;
 use crate::base::clock;
@@ -63,7 +63,6 @@ pub struct DeploymentHeaders {
     model_id: HeaderValue,
     model_name: HeaderValue,
     api_base: HeaderValue,
-    limits: ProviderLimits,
 }
 
 impl DeploymentHeaders {
@@ -73,7 +72,6 @@ impl DeploymentHeaders {
             model_id: text(&deployment.id),
             model_name: text(&deployment.full_model()),
             api_base: text(&deployment.shown_base()),
-            limits: ProviderLimits::default(),
         }
     }
 }
@@ -149,8 +147,9 @@ pub fn success(
         }
     }
     if let (Some(deployment), Some(upstream)) = (&tally.deployment, upstream) {
-        let own = gateway.routes.headers(&call.table, deployment);
-        own.limits.show(gateway.metrics(), deployment, upstream);
+        if let Some(member) = call.table.member(deployment) {
+            provider_limits::note(member.cell(), upstream);
+        }
     }
     for (name, value) in upstream.into_iter().flatten() {
         let Some(ours) = gateway.routes.provider_header(name) else { continue };

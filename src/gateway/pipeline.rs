@@ -30,7 +30,7 @@ use super::record::{Record, Settle};
 use super::reserve::{Draining, InFlight, Reserved, Ticket};
 use super::tally::Tally;
 use super::translate::ContentType;
-use super::{address, admission, budget_gauges, patience, rate_gauges, semantic};
+use super::{address, admission, budget_gauges, deployment_gauges, patience, rate_gauges, semantic};
 use crate::actors::deployment::Inspect;
 use crate::actors::keeper::Kept;
 use crate::actors::outbox::Outbox;
@@ -157,9 +157,13 @@ impl Gateway {
             semantic.show();
         }
         let mut text = self.shared.metrics.render();
+        let before = text.len();
+        deployment_gauges::render(&self.table(), Instant::now(), &mut text);
+        self.shared.metrics.leave_room(text.len() - before);
         process::render(&mut text);
+        deployment_gauges::mailboxes(&self.table(), self.shared.identities.directory(), &mut text);
         if let Some(directory) = self.shared.identities.directory() {
-            text.push_str(&budget_gauges::render(directory, self.shared.governance.budgets()));
+            budget_gauges::render(directory, self.shared.governance.budgets(), &mut text);
             rate_gauges::render(directory, self.shared.governance.limiter(), &mut text);
         }
         text

@@ -8,8 +8,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::{inbound, reply};
 use crate::base::error::{Error, Kind};
 use crate::gateway::pipeline::Gateway;
-use crate::telemetry::names;
-use crate::telemetry::series::DeploymentSeries;
 
 /// All metrics as text; with `require_auth_for_metrics_endpoint` only for admins: they show every key and team.
 pub async fn metrics(request: HttpRequest, gateway: Data<Rc<Gateway>>) -> HttpResponse {
@@ -24,14 +22,5 @@ pub async fn metrics(request: HttpRequest, gateway: Data<Rc<Gateway>>) -> HttpRe
             Err(error) => return reply::error_reply(&error, None),
         }
     }
-    let mut waiting = 0;
-    for member in gateway.table().members() {
-        waiting += u64::from(member.cell().waiting());
-        let deployment = member.cell().deployment();
-        let count = member.cell().in_flight();
-        DeploymentSeries::show_in_flight(gateway.metrics(), &deployment.group, &deployment.id, count);
-    }
-    #[allow(clippy::cast_precision_loss, reason = "gauges are floats")]
-    gateway.metrics().gauge(names::MAILBOX, &[("actor", "deployment")]).set(waiting as f64);
     HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(gateway.render_metrics())
 }

@@ -4,66 +4,12 @@
 use metrics::Counter;
 
 use super::Metrics;
-use super::bound::OTHER;
-use super::dollars::Dollars;
-use super::late::{Labels, Late, labels};
+use super::labels::{CallerLabels, RequestLabels};
+use super::late::{Labels, Late};
 use super::names::*;
-use super::series::{RequestLabels, exception_class};
+use super::text;
+use super::values::Dollars;
 use crate::base::usage::Usage;
-
-/// Whose request it was. Absent values are the word `None`, as LiteLLM writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CallerLabels<'a> {
-    /// SHA-256 of the key.
-    pub hashed_api_key: &'a str,
-    /// The key's alias.
-    pub api_key_alias: &'a str,
-    /// The key's team.
-    pub team: &'a str,
-    /// That team's alias.
-    pub team_alias: &'a str,
-    /// The key's user.
-    pub user: &'a str,
-    /// The key's organization.
-    pub org_id: &'a str,
-    /// That organization's alias.
-    pub org_alias: &'a str,
-}
-
-impl CallerLabels<'_> {
-    /// Nobody is known, or nobody is told of.
-    pub const NONE: CallerLabels<'static> = CallerLabels::all("None");
-    /// One of those that are not shown by name.
-    pub const OTHERS: CallerLabels<'static> = CallerLabels::all(OTHER);
-
-    const fn all(word: &'static str) -> CallerLabels<'static> {
-        CallerLabels {
-            hashed_api_key: word,
-            api_key_alias: word,
-            team: word,
-            team_alias: word,
-            user: word,
-            org_id: word,
-            org_alias: word,
-        }
-    }
-
-    /// The labels that all series of LiteLLM have which name callers, organizations left out.
-    pub fn common(&self) -> [(&'static str, &str); 6] {
-        [
-            ("end_user", "None"),
-            ("hashed_api_key", self.hashed_api_key),
-            ("api_key_alias", self.api_key_alias),
-            ("team", self.team),
-            ("team_alias", self.team_alias),
-            ("user", self.user),
-        ]
-    }
-
-    fn organization(&self) -> [(&'static str, &str); 2] {
-        [("org_id", self.org_id), ("org_alias", self.org_alias)]
-    }
-}
 
 /// The series of one caller's requests of one kind.
 pub struct CallerSeries {
@@ -96,35 +42,23 @@ const COUNTED: [(&str, Amount); 11] = [
 impl CallerSeries {
     /// The series of these labels.
     pub fn new(of: &RequestLabels<'_>, caller: &CallerLabels<'_>) -> Self {
-        let deployment = [("model_id", of.deployment.model_id), ("api_provider", of.deployment.api_provider)];
-        let asked = [("requested_model", of.requested_model)];
-        let common = caller.common();
-        let proxy: Vec<_> = [
-            &common[..],
-            &asked,
-            &[("user_email", "None"), ("route", of.route)],
-            &deployment,
-            &caller.organization(),
-        ]
-        .concat();
-        let by_model: Vec<_> = [&common[..], &asked, &[("model", of.model_group)], &deployment].concat();
-        let with_organization = [&by_model[..], &[("user_email", "None")], &caller.organization()].concat();
-        let class = exception_class(of.deployment.api_provider, of.class.unwrap_or("None"));
-        let failure = [("exception_status", of.status), ("exception_class", class.as_str())];
-        let by_model: Labels = labels(by_model);
-        let paid = labels(with_organization.iter().copied());
+        let (common, by_model, organization) = (caller.common(), of.by_model(), caller.organization());
+        let [requested, _, id, provider] = by_model;
+        let kind = [requested, ("route", of.route), id, provider];
+        let proxy = text::labels(common.into_iter().chain(kind).chain(organization));
+        let answered = text::labels([("status_code", of.status)]);
+        let used = text::labels(common.into_iter().chain(by_model));
+        let paid: Labels = format!("{used},{}", text::labels(organization)).into();
+        let used: Labels = used.into();
         CallerSeries {
-            proxy_requests: Late::new(
-                PROXY_REQUESTS,
-                &labels([&proxy[..], &[("status_code", of.status)]].concat()),
-            ),
-            proxy_failed: Late::new(PROXY_FAILED, &labels([&proxy[..], &failure].concat())),
-            api_failed: Late::new(API_FAILED, &by_model),
+            proxy_requests: Late::new(PROXY_REQUESTS, &format!("{proxy},{answered}").into()),
+            proxy_failed: Late::new(PROXY_FAILED, &format!("{proxy},{}", of.failure()).into()),
+            api_failed: Late::new(API_FAILED, &used),
             requests: Late::new(REQUESTS_BY_CALLER, &paid),
             spend: Late::new(SPEND, &paid),
             tokens: COUNTED.map(|(name, _)| {
-                let with_email = [TOTAL_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS].contains(&name);
-                Late::new(name, if with_email { &paid } else { &by_model })
+                let with_organization = [TOTAL_TOKENS, INPUT_TOKENS, OUTPUT_TOKENS].contains(&name);
+                Late::new(name, if with_organization { &paid } else { &used })
             }),
         }
     }

@@ -3,18 +3,13 @@
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use metrics::{Counter, Histogram, Label};
+use metrics::{Counter, Histogram};
 
 use super::Metrics;
-use super::dollars::Dollars;
+use super::values::Dollars;
 
-/// The labels of a row of series, shared by all of them.
-pub type Labels = Rc<[Label]>;
-
-/// Labels from names and values.
-pub fn labels<'a>(pairs: impl IntoIterator<Item = (&'static str, &'a str)>) -> Labels {
-    pairs.into_iter().map(|(name, value)| Label::new(name, value.to_string())).collect()
-}
+/// The labels of a row of series as text, shared by all of them.
+pub type Labels = Rc<str>;
 
 /// A series that may never be needed.
 pub struct Late<T> {
@@ -34,7 +29,9 @@ impl Late<Counter> {
     /// Counts so much, if it is something.
     pub fn add(&self, metrics: &Metrics, amount: u64) {
         if amount > 0 {
-            self.made.get_or_init(|| metrics.counter_of(self.name, &self.labels)).increment(amount);
+            self.made
+                .get_or_init(|| metrics.counter_of(self.name, self.labels.to_string()))
+                .increment(amount);
         }
     }
 }
@@ -42,7 +39,7 @@ impl Late<Counter> {
 impl Late<Histogram> {
     /// Takes a sample, seconds.
     pub fn record(&self, metrics: &Metrics, seconds: f64) {
-        self.made.get_or_init(|| metrics.histogram_of(self.name, &self.labels)).record(seconds);
+        self.made.get_or_init(|| metrics.histogram_of(self.name, self.labels.to_string())).record(seconds);
     }
 }
 
@@ -50,7 +47,7 @@ impl Late<Dollars> {
     /// Counts so many nano-dollars, if it is something.
     pub fn add(&self, metrics: &Metrics, nanos: i64) {
         if nanos > 0 {
-            self.made.get_or_init(|| metrics.dollars_of(self.name, &self.labels)).add(nanos);
+            self.made.get_or_init(|| metrics.dollars_of(self.name, self.labels.to_string())).add(nanos);
         }
     }
 }

@@ -1,116 +1,180 @@
-//! The registry: handles are made once per series and then only touched.
+//! The registry as everybody uses it: handles are made once per series and then only touched.
 
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{
-    BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
-};
+use metrics::{Counter, Gauge, Histogram};
 
-use super::bound::{self, Bound};
-use super::dollars::{Dollars, Register};
-use super::names;
+use super::bound::{Bound, Lease, Room};
+use super::names::{self, Share};
+use super::registry::Registry;
+use super::text;
+use super::values::{Count, Dollars, Level, Samples, Value};
+
+/// The bytes that a scrape may have without the process' own numbers and those of budgets and limits, which have bounds
+/// of their own.
+const ROOM: usize = 780_000;
+/// What is left for what is written beside the registry before somebody has scraped, bytes.
+const FIRST: usize = 200_000;
 
 /// All metrics of one gateway. Cloning shares them.
 #[derive(Clone)]
-pub struct Metrics {
-    recorder: Arc<PrometheusRecorder>,
-    handle: PrometheusHandle,
-    own: Arc<Own>,
-}
+pub struct Metrics(Arc<Inner>);
 
-/// What the exporter does not have.
-struct Own {
-    dollars: Register,
-    rows: Bound,
+struct Inner {
+    registry: Registry,
+    latency: Arc<[f64]>,
+    short: Arc<[f64]>,
+    near: Arc<[f64]>,
+    batch: Arc<[f64]>,
+    models: Bound,
     callers: Bound,
+    /// What is written beside the registry of each deployment, bytes.
+    beside: AtomicUsize,
 }
 
-const METADATA: Metadata<'static> = Metadata::new("stagedoor", Level::INFO, None);
+/// Histograms cannot be made of buckets like these.
+#[derive(Debug, thiserror::Error)]
+#[error("the buckets of latencies (prometheus_latency_buckets) must be one or more numbers")]
+pub struct NoBuckets;
 
 impl Metrics {
-    /// An empty registry whose histograms have these buckets (seconds), LiteLLM's by default.
+    /// An empty registry; `buckets` (seconds) are those of all histograms about requests, else they are
+    /// [`names::LATENCY_BUCKETS`] and [`names::SHORT_BUCKETS`].
     ///
     /// # Errors
-    /// When `buckets` is empty.
-    pub fn new(buckets: Option<&[f64]>) -> Result<Self, BuildError> {
-        let mut builder = PrometheusBuilder::new().set_buckets(buckets.unwrap_or(names::LATENCY_BUCKETS))?;
-        for name in [names::REDIS_SECONDS, names::GATEWAY_SECONDS, names::CLAIM_SECONDS] {
-            builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), names::NEAR_BUCKETS)?;
+    /// When `buckets` has no numbers.
+    pub fn new(buckets: Option<&[f64]>) -> Result<Self, NoBuckets> {
+        let own = buckets.map(ascending);
+        if own.as_ref().is_some_and(Vec::is_empty) {
+            return Err(NoBuckets);
         }
-        let batch = Matcher::Full(names::CLAIM_BATCH.to_owned());
-        let recorder = builder.set_buckets_for_metric(batch, names::BATCH_BUCKETS)?.build_recorder();
-        for (name, help) in names::HELP {
-            let (name, help) = ((*name).into(), (*help).into());
-            recorder.describe_counter(name, None, help);
-        }
-        let handle = recorder.handle();
-        let own = Own {
-            dollars: Register::default(),
-            rows: Bound::new(bound::MOST_ROWS),
-            callers: Bound::new(bound::MOST_CALLERS),
-        };
-        Ok(Metrics { recorder: Arc::new(recorder), handle, own: Arc::new(own) })
+        let or = |usual: &[f64]| own.as_deref().unwrap_or(usual).into();
+        Ok(Metrics(Arc::new(Inner {
+            registry: Registry::new(),
+            latency: or(names::LATENCY_BUCKETS),
+            short: or(names::SHORT_BUCKETS),
+            near: names::NEAR_BUCKETS.into(),
+            batch: names::BATCH_BUCKETS.into(),
+            models: Bound::default(),
+            callers: Bound::default(),
+            beside: AtomicUsize::new(FIRST),
+        })))
     }
 
     /// The counter of these labels.
     pub fn counter(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Counter {
-        self.recorder.register_counter(&key(name, labels), &METADATA)
+        self.counter_of(name, text::labels(labels.iter().copied()))
     }
 
     /// The gauge of these labels.
     pub fn gauge(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Gauge {
-        self.recorder.register_gauge(&key(name, labels), &METADATA)
+        let labels = text::labels(labels.iter().copied());
+        match self.0.registry.series(name, labels, || Value::Level(Arc::new(Level::default()))) {
+            Value::Level(level) => Gauge::from_arc(level),
+            _ => Gauge::noop(),
+        }
     }
 
     /// The histogram of these labels.
     pub fn histogram(&self, name: &'static str, labels: &[(&'static str, &str)]) -> Histogram {
-        self.recorder.register_histogram(&key(name, labels), &METADATA)
+        self.histogram_of(name, text::labels(labels.iter().copied()))
     }
 
-    /// The counter of a row's labels.
-    pub fn counter_of(&self, name: &'static str, labels: &[Label]) -> Counter {
-        self.recorder.register_counter(&Key::from_parts(name, labels.to_vec()), &METADATA)
+    /// The counter of labels that are text already.
+    pub fn counter_of(&self, name: &'static str, labels: String) -> Counter {
+        match self.0.registry.series(name, labels, || Value::Count(Arc::new(Count::default()))) {
+            Value::Count(count) => Counter::from_arc(count),
+            _ => Counter::noop(),
+        }
     }
 
-    /// The histogram of a row's labels.
-    pub fn histogram_of(&self, name: &'static str, labels: &[Label]) -> Histogram {
-        self.recorder.register_histogram(&Key::from_parts(name, labels.to_vec()), &METADATA)
+    /// The histogram of labels that are text already.
+    pub fn histogram_of(&self, name: &'static str, labels: String) -> Histogram {
+        let made = || Value::Samples(Arc::new(Samples::new(self.buckets(name))));
+        match self.0.registry.series(name, labels, made) {
+            Value::Samples(samples) => Histogram::from_arc(samples),
+            _ => Histogram::noop(),
+        }
     }
 
-    /// The counter of money of a row's labels.
-    pub fn dollars_of(&self, name: &'static str, labels: &[Label]) -> Dollars {
-        self.own.dollars.series(name, labels)
+    /// The counter of money of labels that are text already.
+    pub fn dollars_of(&self, name: &'static str, labels: String) -> Dollars {
+        match self.0.registry.series(name, labels, || Value::Dollars(Dollars::default())) {
+            Value::Dollars(dollars) => dollars,
+            _ => Dollars::default(),
+        }
     }
 
-    /// Whether a combination of model and deployment has a row of its own; at most [`bound::MOST_ROWS`] have.
-    pub fn shows(&self, row: &impl Hash) -> bool {
-        self.own.rows.admits(row)
+    /// Whether there is room for one more series of this share, or one more row of them.
+    pub fn has_room(&self, share: Share) -> bool {
+        let Room { used, most } = self.room(share);
+        used < most
     }
 
-    /// Whether a row that names a caller is shown; at most [`bound::MOST_CALLERS`] are.
-    pub fn shows_caller(&self, row: &impl Hash) -> bool {
-        self.own.callers.admits(row)
+    /// A lease, where a combination of model and deployment has rows of its own.
+    pub fn shows(&self, row: &impl Hash) -> Option<Lease> {
+        self.admitted(&self.0.models, Share::Models, || {
+            self.0.models.admits(row, row, self.room(Share::Models))
+        })
+    }
+
+    /// A lease, where a row of this owner names it.
+    pub fn shows_caller(&self, row: &impl Hash, owner: &impl Hash) -> Option<Lease> {
+        self.admitted(&self.0.callers, Share::Callers, || {
+            self.0.callers.admits(row, owner, self.room(Share::Callers))
+        })
+    }
+
+    /// So many bytes of a scrape are taken by numbers of deployments that are not in the registry.
+    pub fn leave_room(&self, bytes: usize) {
+        self.0.beside.store(bytes, Ordering::Relaxed);
     }
 
     /// The text that Prometheus scrapes.
     pub fn render(&self) -> String {
-        let mut text = self.handle.render();
-        self.own.dollars.render(&mut text);
+        let mut text = String::with_capacity(64 * 1024);
+        self.0.registry.render(&mut text);
         text
     }
 
-    /// Moves recorded samples into their buckets; to be called every few seconds so that memory stays flat.
-    pub fn upkeep(&self) {
-        self.handle.run_upkeep();
+    fn admitted(&self, bound: &Bound, share: Share, admit: impl Fn() -> Option<Lease>) -> Option<Lease> {
+        if let Some(lease) = admit() {
+            return Some(lease);
+        }
+        if !bound.forget() {
+            return None;
+        }
+        self.0.registry.purge(share);
+        admit()
+    }
+
+    /// The room of a share: its part of what is left by series that belong to the configuration.
+    fn room(&self, share: Share) -> Room {
+        let registry = &self.0.registry;
+        let beside = self.0.beside.load(Ordering::Relaxed);
+        let taken = registry.bytes(Share::Fixed) + registry.bytes(Share::Deployments) + beside;
+        let most = ROOM.saturating_sub(taken) / 100 * share.percent();
+        Room { used: registry.bytes(share), most }
+    }
+
+    fn buckets(&self, name: &str) -> &Arc<[f64]> {
+        match name {
+            names::REDIS_SECONDS | names::GATEWAY_SECONDS | names::CLAIM_SECONDS => &self.0.near,
+            names::CLAIM_BATCH => &self.0.batch,
+            names::OVERHEAD | names::QUEUE_TIME | names::LATENCY_PER_TOKEN => &self.0.short,
+            _ => &self.0.latency,
+        }
     }
 }
 
-fn key(name: &'static str, labels: &[(&'static str, &str)]) -> Key {
-    let labels =
-        labels.iter().map(|(name, value)| Label::new(*name, (*value).to_string())).collect::<Vec<_>>();
-    Key::from_parts(name, labels)
+/// Numbers in their order, each once.
+fn ascending(buckets: &[f64]) -> Vec<f64> {
+    let mut buckets: Vec<f64> = buckets.iter().copied().filter(|bound| bound.is_finite()).collect();
+    buckets.sort_by(f64::total_cmp);
+    buckets.dedup();
+    buckets
 }
 
 #[cfg(test)]
@@ -124,6 +188,16 @@ mod tests {
         let text = metrics.render();
         assert!(text.contains("litellm_request_total{model_group=\"gpt-4\",status=\"200\"} 2"), "{text}");
         assert!(text.contains("# TYPE litellm_request_total counter"), "{text}");
+    }
+
+    #[test]
+    fn buckets_are_those_of_the_configuration() {
+        let metrics = Metrics::new(Some(&[2.0, 0.5, 2.0])).unwrap();
+        let held = metrics.histogram(names::API_LATENCY, &[]);
+        held.record(1.0);
+        let text = metrics.render();
+        assert!(text.contains("_bucket{le=\"0.5\"} 0\n") && text.contains("_bucket{le=\"2\"} 1\n"), "{text}");
+        assert!(Metrics::new(Some(&[])).is_err());
     }
 
     #[test]

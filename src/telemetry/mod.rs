@@ -2,7 +2,7 @@
 
 pub mod bound;
 pub mod caller_series;
-pub mod dollars;
+pub mod labels;
 pub mod late;
 pub mod log_writer;
 pub mod logging;
@@ -10,7 +10,10 @@ pub mod management_line;
 pub mod metrics;
 pub mod names;
 pub mod process;
+mod registry;
 pub mod request_line;
 pub mod series;
+pub mod text;
+pub mod values;
 
 pub use metrics::Metrics;

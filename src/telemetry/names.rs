@@ -317,9 +317,75 @@ pub const HELP: &[(&str, &str)] = &[
 /// Buckets of calls inside the machine room, seconds.
 pub const NEAR_BUCKETS: &[f64] = &[0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 
-/// LiteLLM's latency buckets, seconds.
-pub const LATENCY_BUCKETS: &[f64] =
-    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 420.0, 600.0];
+/// Buckets of what providers take, seconds: those of LiteLLM's that answers of models fall into. Each one is a line for
+/// each row of a histogram.
+pub const LATENCY_BUCKETS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 600.0];
+
+/// Buckets of what the gateway itself takes, and of a token, seconds.
+pub const SHORT_BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 
 /// Buckets of what travels together.
 pub const BATCH_BUCKETS: &[f64] = &[0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+
+/// The part of a scrape that a metric belongs to. Parts that grow with what callers do are bounded; series of all but
+/// [`Share::Fixed`] go when nobody holds them any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Share {
+    /// As many series as the configuration has things that they name.
+    Fixed,
+    /// Counters of deployments.
+    Deployments,
+    /// The histogram of each deployment.
+    Latencies,
+    /// Histograms by model and deployment.
+    Models,
+    /// Counters that name callers.
+    Callers,
+    /// The same of all those together who are not named.
+    Others,
+}
+
+impl Share {
+    /// Every share.
+    pub const ALL: [Share; 6] =
+        [Share::Fixed, Share::Deployments, Share::Latencies, Share::Models, Share::Callers, Share::Others];
+
+    /// Its part, in hundredths, of the room that the first two leave.
+    pub const fn percent(self) -> usize {
+        match self {
+            Share::Fixed | Share::Deployments => 0,
+            Share::Latencies => 12,
+            Share::Models => 30,
+            Share::Callers => 45,
+            Share::Others => 13,
+        }
+    }
+}
+
+/// The share that a metric belongs to.
+pub fn share(name: &str) -> Share {
+    match name {
+        DEPLOYMENT_REQUESTS | DEPLOYMENT_SUCCESS | DEPLOYMENT_FAILURE | COOLED_DOWN => Share::Deployments,
+        DEPLOYMENT_LATENCY => Share::Latencies,
+        LATENCY_PER_TOKEN | TOTAL_LATENCY | API_LATENCY | TIME_TO_FIRST_TOKEN | OVERHEAD | QUEUE_TIME => {
+            Share::Models
+        }
+        PROXY_REQUESTS
+        | PROXY_FAILED
+        | API_FAILED
+        | REQUESTS_BY_CALLER
+        | SPEND
+        | TOTAL_TOKENS
+        | INPUT_TOKENS
+        | OUTPUT_TOKENS
+        | CACHED_TOKENS
+        | CACHE_CREATION_TOKENS
+        | PROVIDER_CACHE_READ
+        | PROVIDER_CACHE_WRITE
+        | REASONING_TOKENS
+        | INPUT_AUDIO_TOKENS
+        | OUTPUT_AUDIO_TOKENS
+        | IMAGES => Share::Callers,
+        _ => Share::Fixed,
+    }
+}

@@ -3,60 +3,19 @@
 //! Looking a series up by name and labels costs more than the rest of a request's accounting, so a
 //! worker makes a bundle once per combination that occurs and keeps it.
 
+use std::cell::{OnceCell, RefCell};
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram};
+use metrics::{Counter, Histogram};
 
 use super::Metrics;
-use super::bound::OTHER;
-use super::caller_series::CallerLabels;
-use super::late::{Late, labels};
-use super::names::{self, *};
-
-/// What distinguishes the series of finished requests. All values are bounded: names from the
-/// configuration, known routes, statuses, error classes.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestLabels<'a> {
-    /// The name the client asked for, or `unknown` if no such group exists.
-    pub requested_model: &'a str,
-    /// The group that answered or failed.
-    pub model_group: &'a str,
-    /// `/v1/chat/completions` ...
-    pub route: &'a str,
-    /// HTTP status.
-    pub status: &'a str,
-    /// Error class, `None` for answers.
-    pub class: Option<&'a str>,
-    /// The deployment that answered last, `None` without one.
-    pub deployment: DeploymentLabels<'a>,
-}
-
-/// What distinguishes a deployment's series. Absent values are the word `None`, as LiteLLM writes it.
-#[derive(Debug, Clone, Copy)]
-pub struct DeploymentLabels<'a> {
-    /// Deployment id.
-    pub model_id: &'a str,
-    /// `provider/model`.
-    pub litellm_model_name: &'a str,
-    /// Provider prefix.
-    pub api_provider: &'a str,
-    /// Base URL.
-    pub api_base: &'a str,
-}
-
-impl DeploymentLabels<'_> {
-    /// No deployment.
-    pub const NONE: DeploymentLabels<'static> = DeploymentLabels::all("None");
-    /// One of those that are not shown by name.
-    pub const OTHERS: DeploymentLabels<'static> = DeploymentLabels::all(OTHER);
-
-    const fn all(word: &'static str) -> DeploymentLabels<'static> {
-        DeploymentLabels { model_id: word, litellm_model_name: word, api_provider: word, api_base: word }
-    }
-}
+use super::labels::{DeploymentLabels, RequestLabels, exception_class};
+use super::late::{Labels, Late};
+use super::names::*;
+use super::text;
 
 /// The series of finished requests of one kind, whoever's they are: histograms for each key would be more than a
-/// scrape can carry, so the labels of LiteLLM that name callers are `None` in them.
+/// scrape can carry, so they do not have the labels of LiteLLM that name callers.
 pub struct RequestSeries {
     requests: Late<Counter>,
     failed: Late<Counter>,
@@ -82,37 +41,26 @@ pub struct Times {
 }
 
 impl RequestSeries {
-    /// The series of these labels.
-    pub fn new(of: &RequestLabels<'_>) -> Self {
-        let group = ("model_group", of.model_group);
-        let deployment = [("model_id", of.deployment.model_id), ("api_provider", of.deployment.api_provider)];
-        let nobody = CallerLabels::NONE;
-        let by_model = [
-            &nobody.common()[..],
-            &[("requested_model", of.requested_model), ("model", of.model_group)],
-            &deployment,
-        ]
-        .concat();
-        let latency = labels([&[group], &by_model[..]].concat());
-        let overhead = [
-            group,
-            ("api_base", of.deployment.api_base),
-            ("litellm_model_name", of.deployment.litellm_model_name),
-            ("hashed_api_key", "None"),
-            ("api_key_alias", "None"),
-        ];
+    /// The series of these labels. Histograms know the request as `shown`, which may be one of many.
+    pub fn new(of: &RequestLabels<'_>, shown: &RequestLabels<'_>) -> Self {
+        let by_model = shown.by_model();
+        let latency: Labels =
+            text::labels([("model_group", shown.model_group)].into_iter().chain(by_model)).into();
+        let overhead =
+            text::labels([("model_group", shown.model_group)].into_iter().chain(shown.deployment.full()));
+        let group = |other| text::labels([("model_group", of.model_group), other]);
         RequestSeries {
-            requests: Late::new(REQUESTS, &labels([group, ("status", of.status)])),
+            requests: Late::new(REQUESTS, &group(("status", of.status)).into()),
             failed: Late::new(
                 FAILED_REQUESTS,
-                &labels([group, ("exception_class", of.class.unwrap_or("None"))]),
+                &group(("exception_class", of.class.unwrap_or("None"))).into(),
             ),
             total: Late::new(TOTAL_LATENCY, &latency),
             provider: Late::new(API_LATENCY, &latency),
             first_token: Late::new(TIME_TO_FIRST_TOKEN, &latency),
-            overhead: Late::new(OVERHEAD, &labels([&overhead[..], &deployment].concat())),
-            queued: Late::new(QUEUE_TIME, &labels(by_model)),
-            gateway: Late::new(GATEWAY_SECONDS, &labels([("route", of.route)])),
+            overhead: Late::new(OVERHEAD, &overhead.into()),
+            queued: Late::new(QUEUE_TIME, &text::labels(by_model).into()),
+            gateway: Late::new(GATEWAY_SECONDS, &text::labels([("route", of.route)]).into()),
         }
     }
 
@@ -136,104 +84,112 @@ impl RequestSeries {
     }
 }
 
-/// `Openai.RateLimitError`: provider, capitalised, and class.
-pub fn exception_class(provider: &str, class: &str) -> String {
-    let mut letters = provider.chars();
-    match letters.next() {
-        Some(first) if provider != "None" => {
-            format!("{}{}.{class}", first.to_ascii_uppercase(), letters.as_str())
-        }
-        _ => class.to_string(),
-    }
-}
-
-/// The series of one deployment.
+/// The series of one deployment, for as long as its actor lives. They are made when something happens.
 pub struct DeploymentSeries {
-    /// [`DEPLOYMENT_STATE`]
-    pub state: Gauge,
-    /// [`DEPLOYMENT_REQUESTS`]
-    pub requests: Counter,
-    /// [`DEPLOYMENT_SUCCESS`]
-    pub success: Counter,
-    /// [`DEPLOYMENT_LATENCY`]
-    pub latency: Histogram,
-    /// [`LATENCY_PER_TOKEN`]
-    pub latency_per_token: Histogram,
+    metrics: Metrics,
+    group: Box<str>,
+    id: Box<str>,
+    provider: &'static str,
+    own: String,
+    grouped: String,
+    requests: OnceCell<Counter>,
+    success: OnceCell<Counter>,
+    latency: OnceCell<Histogram>,
+    per_token: OnceCell<Histogram>,
+    /// By status and class; `None` is a cooldown. There are few.
+    failures: RefCell<Vec<(u16, Option<&'static str>, Counter)>>,
 }
 
 impl DeploymentSeries {
-    /// The series of this deployment; its configured limits are shown at once.
-    pub fn new(
-        metrics: &Metrics,
-        group: &str,
-        of: &DeploymentLabels<'_>,
-        rpm: Option<u64>,
-        tpm: Option<u64>,
-    ) -> Self {
-        let own = deployment_labels(of);
-        let grouped = [&[("model_group", group)], &own[..]].concat();
-        for (name, limit) in [(names::RPM_LIMIT, rpm), (names::TPM_LIMIT, tpm)] {
-            if let Some(limit) = limit {
-                metrics.gauge(name, &grouped).set(limit as f64);
-            }
-        }
+    /// The series of this deployment.
+    pub fn new(metrics: &Metrics, group: &str, of: &DeploymentLabels<'_>, provider: &'static str) -> Self {
+        let own = of.full();
         DeploymentSeries {
-            state: metrics.gauge(DEPLOYMENT_STATE, &own),
-            requests: metrics.counter(DEPLOYMENT_REQUESTS, &grouped),
-            success: metrics.counter(DEPLOYMENT_SUCCESS, &grouped),
-            latency: metrics
-                .histogram(DEPLOYMENT_LATENCY, &[("model_group", group), ("model_id", of.model_id)]),
-            latency_per_token: metrics.histogram(LATENCY_PER_TOKEN, &grouped),
+            metrics: metrics.clone(),
+            group: group.into(),
+            id: of.model_id.into(),
+            provider,
+            own: text::labels(own),
+            grouped: text::labels([("model_group", group)].into_iter().chain(own)),
+            requests: OnceCell::new(),
+            success: OnceCell::new(),
+            latency: OnceCell::new(),
+            per_token: OnceCell::new(),
+            failures: RefCell::default(),
         }
     }
 
-    /// Shows how many attempts are under way; a count that nobody writes but leases is read when asked.
-    pub fn show_in_flight(metrics: &Metrics, group: &str, model_id: &str, count: u32) {
-        let labels = [("model_group", group), ("model_id", model_id)];
-        metrics.gauge(DEPLOYMENT_IN_FLIGHT, &labels).set(f64::from(count));
+    /// An attempt was made.
+    pub fn attempted(&self) {
+        let made = || self.metrics.counter_of(DEPLOYMENT_REQUESTS, self.grouped.clone());
+        self.requests.get_or_init(made).increment(1);
     }
 
-    /// The counter of failed attempts of this class; failures are rare enough to look it up.
-    pub fn failure(
-        metrics: &Metrics,
-        group: &str,
-        of: &DeploymentLabels<'_>,
-        status: u16,
-        class: &str,
-    ) -> Counter {
-        let status = status.to_string();
-        let class = exception_class(of.api_provider, class);
-        let failure = [("exception_status", status.as_str()), ("exception_class", class.as_str())];
-        let labels = [&[("model_group", group)], &deployment_labels(of)[..], &failure[..]].concat();
-        metrics.counter(DEPLOYMENT_FAILURE, &labels)
+    /// It went well, in so many seconds and so many tokens of output.
+    pub fn succeeded(&self, seconds: f64, output_tokens: u64) {
+        let made = || self.metrics.counter_of(DEPLOYMENT_SUCCESS, self.grouped.clone());
+        self.success.get_or_init(made).increment(1);
+        self.latency.get_or_init(|| self.histogram(DEPLOYMENT_LATENCY)).record(seconds);
+        if output_tokens > 0 {
+            #[allow(clippy::cast_precision_loss, reason = "a mean")]
+            let per_token = seconds / output_tokens as f64;
+            self.per_token.get_or_init(|| self.histogram(LATENCY_PER_TOKEN)).record(per_token);
+        }
     }
 
-    /// The counter of cooldowns after this status.
-    pub fn cooled_down(metrics: &Metrics, of: &DeploymentLabels<'_>, status: u16) -> Counter {
-        let status = status.to_string();
-        let labels = [&deployment_labels(of)[..], &[("exception_status", status.as_str())]].concat();
-        metrics.counter(COOLED_DOWN, &labels)
+    /// It failed.
+    pub fn failed(&self, status: u16, class: &'static str) {
+        self.bad(status, Some(class));
     }
-}
 
-fn deployment_labels<'a>(of: &DeploymentLabels<'a>) -> [(&'static str, &'a str); 4] {
-    [
-        ("litellm_model_name", of.litellm_model_name),
-        ("model_id", of.model_id),
-        ("api_base", of.api_base),
-        ("api_provider", of.api_provider),
-    ]
+    /// A cooldown began after this status.
+    pub fn cooled_down(&self, status: u16) {
+        self.bad(status, None);
+    }
+
+    fn bad(&self, status: u16, class: Option<&'static str>) {
+        let mut failures = self.failures.borrow_mut();
+        if let Some((.., counter)) = failures.iter().find(|known| (known.0, known.1) == (status, class)) {
+            return counter.increment(1);
+        }
+        let text = status.to_string();
+        let counter = match class {
+            Some(class) => {
+                let class = exception_class(self.provider, class);
+                let failure =
+                    text::labels([("exception_status", text.as_str()), ("exception_class", class.as_str())]);
+                self.metrics.counter_of(DEPLOYMENT_FAILURE, format!("{},{failure}", self.grouped))
+            }
+            None => {
+                let status = text::labels([("exception_status", text.as_str())]);
+                self.metrics.counter_of(COOLED_DOWN, format!("{},{status}", self.own))
+            }
+        };
+        counter.increment(1);
+        failures.push((status, class, counter));
+    }
+
+    /// Its own one, or the one of those for which there is no room.
+    fn histogram(&self, name: &'static str) -> Histogram {
+        let own = self.metrics.has_room(share(name));
+        let others = DeploymentLabels::OTHERS;
+        let labels = match (name, own) {
+            (DEPLOYMENT_LATENCY, true) => {
+                text::labels([("model_group", &*self.group), ("model_id", &*self.id)])
+            }
+            (DEPLOYMENT_LATENCY, false) => {
+                text::labels([("model_group", others.model_id), ("model_id", others.model_id)])
+            }
+            (_, true) => self.grouped.clone(),
+            (_, false) => text::labels([("model_group", others.model_id)].into_iter().chain(others.full())),
+        };
+        self.metrics.histogram_of(name, labels)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn classes_are_written_as_litellm_writes_them() {
-        assert_eq!(exception_class("openai", "RateLimitError"), "Openai.RateLimitError");
-        assert_eq!(exception_class("None", "ProxyException"), "ProxyException");
-    }
 
     #[test]
     fn the_seeds_three_names_are_exported() {
@@ -247,10 +203,12 @@ mod tests {
             class: Some("InternalServerError"),
             deployment,
         };
-        RequestSeries::new(&labels).count(&metrics, true, &Times::default());
-        DeploymentSeries::new(&metrics, "gpt-4", &deployment, Some(5), None).latency.record(0.1);
+        let requests = RequestSeries::new(&labels, &labels);
+        requests.count(&metrics, true, &Times::default());
+        let own = DeploymentSeries::new(&metrics, "gpt-4", &deployment, "openai");
+        own.succeeded(0.1, 3);
         let text = metrics.render();
-        for name in [REQUESTS, FAILED_REQUESTS, "litellm_deployment_latency_seconds_bucket", RPM_LIMIT] {
+        for name in [REQUESTS, FAILED_REQUESTS, "litellm_deployment_latency_seconds_bucket"] {
             assert!(text.contains(name), "{name} in\n{text}");
         }
     }

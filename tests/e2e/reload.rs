@@ -69,6 +69,34 @@ async fn a_changed_file_is_taken_over_under_load_without_a_failure() {
 }
 
 #[tokio::test]
+async fn metrics_forget_a_deployment_that_is_gone() {
+    let provider = FakeProvider::start().await;
+    let named = |id: &str| with(openai("gpt", &provider, "sk-fake.id=1"), json!({"model_info": {"id": id}}));
+    let limited = |id: &str| with(named(id), json!({"litellm_params": {"rpm": 500, "tpm": 50_000}}));
+    let gateway = Gateway::serve(&config(&[limited("old"), named("stays")])).await;
+    let all = [
+        "litellm_deployment_state",
+        "litellm_deployment_rpm_limit",
+        "litellm_deployment_tpm_limit",
+        "litellm_remaining_requests_metric",
+        "litellm_deployment_total_requests_total",
+        "stagedoor_deployment_in_flight",
+    ];
+    let of_old = async || {
+        let text = gateway.get("/metrics").await.text();
+        all.map(|name| text.lines().any(|line| line.starts_with(name) && line.contains("model_id=\"old\"")))
+    };
+    eventually("both have answered", || async {
+        assert_eq!(gateway.chat(&chat("gpt")).await.status(), 200);
+        (of_old().await == [true; 6]).then_some(())
+    })
+    .await;
+    replace(&gateway, &config(&[named("stays")]).to_string());
+    eventually("the old one is gone", || async { (of_old().await == [false; 6]).then_some(()) }).await;
+    assert_eq!(gateway.metric("litellm_deployment_state", &["model_id=\"stays\""]).await, Some(0.0));
+}
+
+#[tokio::test]
 async fn a_broken_file_keeps_the_old_configuration_and_says_so() {
     let provider = FakeProvider::start().await;
     let good = config(&[openai("gpt", &provider, "sk-fake.text=good")]);

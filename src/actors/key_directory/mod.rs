@@ -11,7 +11,7 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
@@ -76,6 +76,8 @@ struct Inner {
     found: AtomicU64,
     unknown: AtomicU64,
     failed: AtomicU64,
+    /// Messages that wait for the actor.
+    waiting: AtomicU32,
 }
 
 /// What looking keys up has come to since the start.
@@ -96,7 +98,19 @@ impl Directory {
     pub fn new(store: Store, terms: Terms, fresh: Duration, most: usize) -> Self {
         let (copies, epoch) = (RwLock::default(), AtomicU64::new(0));
         let (found, unknown, failed) = Default::default();
-        Directory(Arc::new(Inner { store, copies, epoch, terms, fresh, most, found, unknown, failed }))
+        let waiting = AtomicU32::new(0);
+        Directory(Arc::new(Inner {
+            store,
+            copies,
+            epoch,
+            terms,
+            fresh,
+            most,
+            found,
+            unknown,
+            failed,
+            waiting,
+        }))
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Arc<str>, Copy>> {
@@ -140,13 +154,13 @@ impl Directory {
             Some((found, Age::Fresh)) => return Ok(found.clone()),
             Some((found, Age::Stale)) => {
                 // Asked without waiting: the request is served by what is known.
-                actor.with(|address| address.try_send(Find(hash.into())).is_ok());
+                actor.with(|address| address.try_send(self.asked_for(hash)).is_ok());
                 return Ok(found.clone());
             }
             Some((_, Age::Old)) | None => {}
         }
         let unavailable = || StoreError::unavailable("the directory of keys is being restarted");
-        let asked = actor.with(|address| address.send(Find(hash.into()))).ok_or_else(unavailable);
+        let asked = actor.with(|address| address.send(self.asked_for(hash))).ok_or_else(unavailable);
         let answered = match asked {
             Ok(asked) => asked.await.map_err(|_| unavailable()),
             Err(error) => Err(error),
@@ -200,6 +214,16 @@ impl Directory {
                 show(identity);
             }
         }
+    }
+
+    /// Messages that wait for the actor.
+    pub fn waiting(&self) -> u32 {
+        self.0.waiting.load(Ordering::Relaxed)
+    }
+
+    fn asked_for(&self, hash: &str) -> Find {
+        self.0.waiting.fetch_add(1, Ordering::Relaxed);
+        Find { hash: hash.into(), _waits: Waits(self.clone()) }
     }
 
     /// How looking keys up goes.
@@ -294,12 +318,24 @@ impl Actor for KeyDirectory {
 /// Who is behind the key with this hash?
 #[derive(Message)]
 #[rtype(result = "Result<Found, Arc<StoreError>>")]
-pub struct Find(pub Arc<str>);
+pub struct Find {
+    hash: Arc<str>,
+    _waits: Waits,
+}
+
+/// Counted among the messages that wait, until it is taken or dropped.
+struct Waits(Directory);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Handler<Find> for KeyDirectory {
     type Result = ResponseFuture<Answer>;
 
-    fn handle(&mut self, Find(hash): Find, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, Find { hash, .. }: Find, ctx: &mut Self::Context) -> Self::Result {
         let (answer, answered) = oneshot::channel();
         let waiting = self.waiting.entry(Arc::clone(&hash)).or_default();
         waiting.push(answer);

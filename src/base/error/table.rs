@@ -116,6 +116,16 @@ impl Behaviour {
 }
 
 impl Kind {
+    /// The class in metrics (`exception_class`). There our own limits are no provider's: `HTTPException` is a limit of
+    /// the gateway, `RouterRateLimitError` that all deployments rest or are full, `RateLimitError` a provider's 429.
+    pub const fn metric_class(self) -> &'static str {
+        match self {
+            Kind::LimitExceeded => "HTTPException",
+            Kind::AllCooling => "RouterRateLimitError",
+            _ => self.behaviour().class,
+        }
+    }
+
     /// The row of this kind.
     pub const fn behaviour(self) -> Behaviour {
         match self {

@@ -51,5 +51,32 @@ async fn series_name_whose_requests_they_are() {
         Some(1.0)
     );
     assert!(gateway.metric("process_resident_memory_bytes", &[]).await.unwrap() > 1e6);
-    assert_eq!(gateway.metric("stagedoor_actor_mailbox_messages", &["deployment"]).await, Some(0.0));
+    for actor in ["\"deployment\"", "\"key_directory\""] {
+        assert_eq!(gateway.metric("stagedoor_actor_mailbox_messages", &[actor]).await, Some(0.0), "{actor}");
+    }
+}
+
+#[tokio::test]
+async fn our_own_limits_are_told_from_a_providers() {
+    let provider = FakeProvider::start().await;
+    let models = [openai("gpt", &provider, "sk-fake.id=1"), openai("full", &provider, "sk-fake.status=429")];
+    let settings = json!({"general_settings": {"database_url": "sqlite:///limits.db"},
+        "router_settings": {"num_retries": 0}});
+    let gateway = Gateway::serve(&with(config(&models), settings)).await;
+    let own = key(&gateway, json!({"rpm_limit": 2})).await;
+    let bearer = format!("Bearer {own}");
+    let headers = [("authorization", bearer.as_str())];
+    for (model, status) in [("full", 429), ("gpt", 200), ("gpt", 429)] {
+        let reply = gateway.post_with("/v1/chat/completions", &headers, &chat(model)).await;
+        assert_eq!(reply.status(), status, "{model}: {}", reply.text());
+    }
+    for (group, class) in [("full", "RateLimitError"), ("gpt", "HTTPException")] {
+        let labels = [format!("model_group=\"{group}\""), format!("exception_class=\"{class}\"")];
+        let failed = gateway.metric("litellm_failed_requests_total", &[&labels[0], &labels[1]]).await;
+        assert_eq!(failed, Some(1.0), "{group}");
+    }
+    let refused = ["exception_status=\"429\"", "exception_class=\"HTTPException\""];
+    assert_eq!(gateway.metric("litellm_proxy_failed_requests_metric_total", &refused).await, Some(1.0));
+    let theirs = ["exception_status=\"429\"", "exception_class=\"Openai.RateLimitError\""];
+    assert_eq!(gateway.metric("litellm_proxy_failed_requests_metric_total", &theirs).await, Some(1.0));
 }
