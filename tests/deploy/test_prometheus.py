@@ -53,6 +53,15 @@ def test_the_board_asks_for_metrics_that_exist():
     assert not unknown(queries + variables)
 
 
+def test_the_board_shows_what_the_gateway_says_of_itself():
+    shown = {name for _, query in board_queries() for name in metrics_of(query)}
+    shown |= {name.removesuffix(ending) for name in shown for ending in ENDINGS}
+    own = {name for name in metric_names() if name.startswith("stagedoor_")}
+    assert {"stagedoor_cache_lookups_total", "stagedoor_semantic_cache_questions_total", "stagedoor_export_events_total"} <= own
+    assert not own - shown
+    assert {"litellm_cache_hits_metric_total", "litellm_cache_misses_metric_total", "litellm_spend_metric_total"} <= shown
+
+
 def test_the_board_is_laid_out():
     panels = board()["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
