@@ -20,8 +20,12 @@ struct Row {
     left: [Option<u64>; 2],
 }
 
-/// Appends the text for Prometheus.
-pub fn render(table: &Table, now: Instant, out: &mut String) {
+/// About the bytes of a line without its labels.
+const LINE: usize = 50;
+
+/// Appends the text for Prometheus. Answers about how many bytes that and the counters of the same deployments come to
+/// when all of it is known: providers tell of their limits, and counters begin, with the first answer.
+pub fn render(table: &Table, now: Instant, out: &mut String) -> [usize; 2] {
     let rows: Vec<Row> = table.members().iter().map(|member| row(member, now)).collect();
     family(out, names::DEPLOYMENT_STATE, "gauge", rows.iter().map(|row| (&*row.own, row.state.to_string())));
     let in_flight = rows.iter().map(|row| (&*row.short, row.in_flight.to_string()));
@@ -36,6 +40,9 @@ pub fn render(table: &Table, now: Instant, out: &mut String) {
         let known = rows.iter().filter_map(|row| Some((&*row.grouped, (*row.left.get(place)?)?.to_string())));
         family(out, name, "gauge", known);
     }
+    let lines = |row: &Row, grouped: usize| grouped * (row.grouped.len() + LINE);
+    let gauges = |row: &Row| row.own.len() + row.short.len() + 2 * LINE + lines(row, 4);
+    [rows.iter().map(gauges).sum(), rows.iter().map(|row| lines(row, 2)).sum()]
 }
 
 /// The messages that wait for those actors whom requests have to do with.

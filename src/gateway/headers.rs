@@ -146,10 +146,10 @@ pub fn success(
             put(headers, &header::CONTENT_TYPE, content_type(other, upstream));
         }
     }
-    if let (Some(deployment), Some(upstream)) = (&tally.deployment, upstream) {
-        if let Some(member) = call.table.member(deployment) {
-            provider_limits::note(member.cell(), upstream);
-        }
+    if let (Some(deployment), Some(upstream)) = (&tally.deployment, upstream)
+        && let Some(member) = call.table.member(deployment)
+    {
+        provider_limits::note(member.cell(), upstream);
     }
     for (name, value) in upstream.into_iter().flatten() {
         let Some(ours) = gateway.routes.provider_header(name) else { continue };

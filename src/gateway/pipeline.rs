@@ -157,9 +157,8 @@ impl Gateway {
             semantic.show();
         }
         let mut text = self.shared.metrics.render();
-        let before = text.len();
-        deployment_gauges::render(&self.table(), Instant::now(), &mut text);
-        self.shared.metrics.leave_room(text.len() - before);
+        let expected = deployment_gauges::render(&self.table(), Instant::now(), &mut text);
+        self.shared.metrics.leave_room(expected);
         process::render(&mut text);
         deployment_gauges::mailboxes(&self.table(), self.shared.identities.directory(), &mut text);
         if let Some(directory) = self.shared.identities.directory() {

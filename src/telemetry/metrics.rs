@@ -15,8 +15,8 @@ use super::values::{Count, Dollars, Level, Samples, Value};
 /// The bytes that a scrape may have without the process' own numbers and those of budgets and limits, which have bounds
 /// of their own.
 const ROOM: usize = 780_000;
-/// What is left for what is written beside the registry before somebody has scraped, bytes.
-const FIRST: usize = 200_000;
+/// What is left for deployments before somebody has scraped: beside the registry, and in it, bytes.
+const FIRST: [usize; 2] = [200_000, 80_000];
 
 /// All metrics of one gateway. Cloning shares them.
 #[derive(Clone)]
@@ -30,8 +30,8 @@ struct Inner {
     batch: Arc<[f64]>,
     models: Bound,
     callers: Bound,
-    /// What is written beside the registry of each deployment, bytes.
-    beside: AtomicUsize,
+    /// What deployments come to beside the registry, and at least in it, bytes.
+    expected: [AtomicUsize; 2],
 }
 
 /// Histograms cannot be made of buckets like these.
@@ -59,7 +59,7 @@ impl Metrics {
             batch: names::BATCH_BUCKETS.into(),
             models: Bound::default(),
             callers: Bound::default(),
-            beside: AtomicUsize::new(FIRST),
+            expected: FIRST.map(AtomicUsize::new),
         })))
     }
 
@@ -127,9 +127,12 @@ impl Metrics {
         })
     }
 
-    /// So many bytes of a scrape are taken by numbers of deployments that are not in the registry.
-    pub fn leave_room(&self, bytes: usize) {
-        self.0.beside.store(bytes, Ordering::Relaxed);
+    /// So many bytes of a scrape will be taken by deployments: by their gauges, which are not in the registry, and by
+    /// their counters, which are.
+    pub fn leave_room(&self, bytes: [usize; 2]) {
+        for (expected, bytes) in self.0.expected.iter().zip(bytes) {
+            expected.store(bytes, Ordering::Relaxed);
+        }
     }
 
     /// The text that Prometheus scrapes.
@@ -153,8 +156,8 @@ impl Metrics {
     /// The room of a share: its part of what is left by series that belong to the configuration.
     fn room(&self, share: Share) -> Room {
         let registry = &self.0.registry;
-        let beside = self.0.beside.load(Ordering::Relaxed);
-        let taken = registry.bytes(Share::Fixed) + registry.bytes(Share::Deployments) + beside;
+        let [gauges, counters] = self.0.expected.each_ref().map(|bytes| bytes.load(Ordering::Relaxed));
+        let taken = registry.bytes(Share::Fixed) + gauges + registry.bytes(Share::Deployments).max(counters);
         let most = ROOM.saturating_sub(taken) / 100 * share.percent();
         Room { used: registry.bytes(share), most }
     }

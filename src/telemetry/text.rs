@@ -26,8 +26,9 @@ fn shortened(value: &str) -> Cow<'_, str> {
     }
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
-    let start = &value[..value.floor_char_boundary(LONGEST_VALUE - MARK)];
-    Cow::Owned(format!("{start}~{:08x}", hasher.finish() >> 32))
+    let whole = |end: &usize| value.is_char_boundary(*end);
+    let end = (0..=LONGEST_VALUE - MARK).rev().find(whole).unwrap_or(0);
+    Cow::Owned(format!("{}~{:08x}", &value[..end], hasher.finish() >> 32))
 }
 
 /// `name="value",...`
