@@ -247,6 +247,6 @@ pub fn write_responses_error(error: &Error, out: &mut BytesMut) {
 /// Appends OpenAI's error object as one event. The SDKs raise it; there is no `[DONE]` behind it.
 pub fn write_error_event(error: &Error, out: &mut BytesMut) {
     out.extend_from_slice(b"data: ");
-    out.extend_from_slice(envelope(error).to_string().as_bytes());
+    out.extend_from_slice(envelope(error, None).as_bytes());
     out.extend_from_slice(b"\n\n");
 }

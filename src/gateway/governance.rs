@@ -112,6 +112,12 @@ pub struct Taken {
     pub hold: Option<Hold>,
 }
 
+/// What a request still owes that has taken its rates: money, and the same of the counters that replicas share.
+struct Owed {
+    purses: SmallVec<[Purse; 4]>,
+    rates: SmallVec<[(ScopeId, Limits); 4]>,
+}
+
 impl Governance {
     /// Counters that begin empty.
     pub fn new(store: Store, calendar: Calendar) -> Self {
@@ -155,10 +161,34 @@ impl Governance {
         if self.rules.refuses_unpriced {
             cost(&call.table, &call.resolved, &call.size)?;
         }
+        let owners = self.owners(call, caller.identity()).await?;
+        let (mut taken, owed) = self.take_now(call, caller, &owners, share)?;
+        let Some(Owed { purses, rates }) = owed.map(|owed| *owed) else { return Ok(taken) };
+        let rates = rates.iter().map(|(scope, limits)| (scope, *limits));
+        let result = Box::pin(self.pay(call, (&call.resolved, &call.size), purses, rates, &mut taken)).await;
+        if let Err(error) = result {
+            // A refused request consumes nothing of any limit.
+            if let Some(ticket) = taken.ticket.take() {
+                ticket.cancel();
+            }
+            return Err(error);
+        }
+        Ok(taken)
+    }
+
+    /// Takes its rates, and its money where nothing has to be waited for; else says what is owed. Almost every request
+    /// ends here without a wait, so what it works with lies on the stack: kept in a future of six kilobytes it would
+    /// cost a request 300 misses of the first data cache.
+    fn take_now(
+        &self,
+        call: &Call,
+        caller: Caller,
+        owners: &Owners,
+        share: Option<Share>,
+    ) -> Result<(Box<Taken>, Option<Box<Owed>>), Error> {
         let identity = Arc::clone(caller.identity());
         let (model_rates, model_purses) = of_model(call, &identity, &call.resolved);
         let by_default = self.default_parallel(&identity);
-        let owners = self.owners(call, &identity).await?;
         let rates = identity.rates.iter().chain(&model_rates).chain(&by_default).chain(&self.everybody);
         let mut quotas: SmallVec<[Quota<'_>; 8]> = rates
             .map(|(scope, limits)| Quota { scope, limits: self.complete(scope, *limits) })
@@ -180,16 +210,24 @@ impl Governance {
         if share.is_some() {
             Share::open(&mut purses);
         }
-        let rates = quotas.iter().map(|quota| (quota.scope, quota.limits));
-        let result = Box::pin(self.pay(call, (&call.resolved, &call.size), purses, rates, &mut taken)).await;
-        if let Err(error) = result {
-            // A refused request consumes nothing of any limit.
-            if let Some(ticket) = taken.ticket.take() {
-                ticket.cancel();
+        if self.commons.is_none() {
+            if purses.is_empty() {
+                return Ok((taken, None));
             }
-            return Err(error);
+            if let Some(charge) = self.hold_now(call, &purses) {
+                taken.charged(charge, purses);
+                return Ok((taken, None));
+            }
         }
-        Ok(taken)
+        let rates = quotas.iter().map(|quota| (quota.scope.clone(), quota.limits)).collect();
+        Ok((taken, Some(Box::new(Owed { purses, rates }))))
+    }
+
+    /// Holds money if all accounts are known and have enough. Otherwise nothing is held, and who waits finds out why.
+    fn hold_now(&self, call: &Call, purses: &[Purse]) -> Option<Charge> {
+        let price = cost(&call.table, &call.resolved, &call.size).ok()?;
+        let accounts: SmallVec<[Account<'_>; 4]> = purses.iter().map(account).collect();
+        self.budgets.reserve(unix_ms(), price, &accounts).ok()
     }
 
     /// The request moves on to another group: what it holds is held anew, for that group's limits and price, for

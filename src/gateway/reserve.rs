@@ -84,7 +84,7 @@ pub async fn reserve(
     caller: Caller,
     record: &mut Record,
 ) -> Result<Reserved, Error> {
-    let taken = governance.take(&call, caller.clone()).await?;
+    let taken = governance.take(&call, caller).await?;
     let standings = taken.standings().collect();
     record.note(|facts| {
         facts.queued = Some(clock::now().saturating_duration_since(facts.received));

@@ -21,12 +21,9 @@ pub const fn json_type() -> HeaderValue {
 /// The answer for an error. `call_id` goes into the body when the configuration wants it there.
 pub fn error_reply(error: &Error, call_id: Option<&str>) -> HttpResponse {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut body = envelope(error);
-    if let Some(call_id) = call_id {
-        body["error"]["litellm_call_id"] = call_id.into();
-    }
+    let body = envelope(error, call_id);
     let mut response =
-        HttpResponse::build(status).insert_header((header::CONTENT_TYPE, json_type())).body(body.to_string());
+        HttpResponse::build(status).insert_header((header::CONTENT_TYPE, json_type())).body(body);
     retry_headers(error, response.headers_mut());
     response
 }

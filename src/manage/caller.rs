@@ -149,7 +149,7 @@ impl Manage {
             standing: Standing::of_role(role),
             user_id: grant.key.user_id.clone(),
             key: Some(grant.key),
-            user: grant.user,
+            user: grant.user.map(|user| *user),
             memberships,
         })
     }

@@ -9,7 +9,7 @@ use super::{Row, Store, StoreError, Value};
 use crate::domain::keys::{Budget, Key, Member, Organization, Team, User};
 use crate::domain::ledger::{Account, AccountId};
 
-/// A key with all that its owners allow it.
+/// A key with all that its owners allow it. Many are kept, and few have all of these owners: they are boxed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     /// The key. Its hash differs from the presented one when that was replaced a short while ago.
@@ -17,13 +17,13 @@ pub struct Grant {
     /// Until when the presented hash may be used, if it was replaced.
     pub revoke_ms: Option<i64>,
     /// Its user, if there is such a row.
-    pub user: Option<User>,
+    pub user: Option<Box<User>>,
     /// Its team, if there is such a row.
-    pub team: Option<Team>,
+    pub team: Option<Box<Team>>,
     /// Its user as a member of its team.
-    pub member: Option<Member>,
+    pub member: Option<Box<Member>>,
     /// Its organization, or its team's.
-    pub organization: Option<Organization>,
+    pub organization: Option<Box<Organization>>,
     /// The shared budgets that any of them point to.
     pub budgets: Vec<Budget>,
     /// Accounts of further windows and of single models.
@@ -109,15 +109,15 @@ fn owners(session: &mut dyn Session, key: Key) -> Result<Grant, StoreError> {
     };
     for row in asked.answers(session)? {
         match row.maybe_text(7) {
-            Some("user") => grant.user = Some(read(&row)?),
-            Some("team") => grant.team = Some(read(&row)?),
-            Some("member") => grant.member = Some(read(&row)?),
-            _ => grant.organization = Some(read(&row)?),
+            Some("user") => grant.user = Some(Box::new(read(&row)?)),
+            Some("team") => grant.team = Some(Box::new(read(&row)?)),
+            Some("member") => grant.member = Some(Box::new(read(&row)?)),
+            _ => grant.organization = Some(Box::new(read(&row)?)),
         }
     }
     let above = grant.team.as_ref().and_then(|team| team.organization_id.clone());
     if let (None, Some(id)) = (&grant.organization, above) {
-        grant.organization = get(session, &id, "")?;
+        grant.organization = get(session, &id, "")?.map(Box::new);
     }
     grant.budgets = budgets_of(session, &grant)?;
     grant.accounts = accounts_of(session, &grant)?;

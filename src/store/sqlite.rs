@@ -235,10 +235,11 @@ fn prepare(mut connection: Connection, read_only: bool) -> Result<Connection, St
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // FULL: a committed ledger row survives a power cut, and may leave the spool.
     let settings = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;
-                    PRAGMA cache_size = -8000; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;";
+                    PRAGMA cache_size = -4000; PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 4000;";
     connection.execute_batch(settings).map_err(broken)?;
     if read_only {
-        connection.execute_batch("PRAGMA query_only = ON").map_err(broken)?;
+        // Each reader has a cache of its own; the kernel's holds the file for all of them.
+        connection.execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -1000").map_err(broken)?;
         return Ok(connection);
     }
     let mut session = SqliteSession {

@@ -182,9 +182,9 @@ impl<'o> Line<'o> {
             return;
         }
         self.name(name);
-        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
         if text.len() <= longest && text.bytes().all(plain) {
-            let quote: &[u8] = if self.json { b"\"" } else { b"" };
+            let quote: &[u8] = if self.json || text.contains(' ') { b"\"" } else { b"" };
             self.put(quote);
             self.put(text.as_bytes());
             return self.put(quote);

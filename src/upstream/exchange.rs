@@ -1,6 +1,7 @@
 //! One request and its answer on one connection, with actix's own HTTP/1.1 codec.
 
 use std::future::{Future, poll_fn};
+use std::io::IoSlice;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -15,16 +16,16 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::Fault;
 use super::pool::{Connection, Lane};
 
-/// Bodies up to this size are copied behind their head, so that one write sends both.
-const ONE_WRITE: usize = 16 * 1024;
+/// Bodies up to this size are copied behind their head: that costs less than to send two pieces with one write.
+const COPIED: usize = 4 * 1024;
 /// Room that a read asks for.
 const ROOM: usize = 8 * 1024;
 /// The largest head of an answer.
 const MOST_HEAD: usize = 128 * 1024;
 
-/// Whether a body of this size travels in one write with its head, and how much room that takes there.
+/// How much room a body takes behind its head.
 pub fn room_behind_head(body: &Bytes) -> usize {
-    if body.len() <= ONE_WRITE { body.len() } else { 0 }
+    if body.len() <= COPIED { body.len() } else { 0 }
 }
 
 /// Sends a request and waits for the head of its answer.
@@ -39,7 +40,7 @@ pub async fn exchange(
     body: Bytes,
 ) -> Result<NetReply, Fault> {
     let mut rest = body;
-    if rest.len() <= ONE_WRITE {
+    if rest.len() <= COPIED {
         head.extend_from_slice(&rest);
         rest = Bytes::new();
     }
@@ -79,7 +80,10 @@ fn poll_send(
     cx: &mut Context<'_>,
 ) -> Poll<std::io::Result<()>> {
     while out.has_remaining() {
-        let sent = ready!(Pin::new(&mut connection.io).poll_write(cx, out.chunk()))?;
+        let mut parts = [IoSlice::new(&[]); 2];
+        let filled = out.chunks_vectored(&mut parts);
+        let parts = parts.get(..filled).unwrap_or_default();
+        let sent = ready!(Pin::new(&mut connection.io).poll_write_vectored(cx, parts))?;
         if sent == 0 {
             return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
         }

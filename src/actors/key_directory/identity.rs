@@ -80,7 +80,7 @@ impl Identity {
             grant: None,
             rates: Vec::new(),
             purses: Vec::new(),
-            own: OwnRouting::of(&grant.key, grant.team.as_ref()).map(Arc::new),
+            own: OwnRouting::of(&grant.key, grant.team.as_deref()).map(Arc::new),
             until_ms: raised_until(&grant, now_ms),
             spent_since: AtomicI64::new(0),
         };

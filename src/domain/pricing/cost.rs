@@ -152,6 +152,10 @@ impl Bill {
         let mut exact = Atto::ZERO;
         let mut shown = Nanos::ZERO;
         let mut part = |amount: Atto| {
+            // Most parts of most bills; rounding is a division of 128 bits.
+            if amount == Atto::ZERO {
+                return Nanos::ZERO;
+            }
             exact = exact.plus(amount);
             let before = std::mem::replace(&mut shown, exact.round());
             shown.saturating_sub(before)
@@ -168,8 +172,12 @@ impl Bill {
             ..Cost::default()
         };
         let (discount, margin) = price.adjust.on(exact);
+        cost.original = shown;
+        if (discount, margin) == (Atto::ZERO, Atto::ZERO) {
+            cost.total = cost.original;
+            return cost;
+        }
         let reduced = exact.minus(discount);
-        cost.original = exact.round();
         cost.total = reduced.plus(margin).round();
         cost.discount = cost.original.saturating_sub(reduced.round());
         cost.margin = cost.total.saturating_sub(reduced.round());

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use serde_json::Value;
 
-use super::frames::Frames;
+use super::frames::{DATA, END, Frames};
 use super::source::ChunkSource;
 use crate::base::error::Error;
 use crate::base::usage::Usage;
@@ -23,10 +23,26 @@ impl<S: ChunkSource, F: Frames> Bridged<S, F> {
     pub fn new(source: S, frames: F) -> Self {
         Bridged { source, frames, chunks: Vec::new(), output_bytes: 0 }
     }
+
+    /// The short way of a piece of text; whether it was one.
+    fn text(&mut self, event: &Event, out: &mut BytesMut) -> bool {
+        let start = out.len();
+        out.extend_from_slice(DATA);
+        let Some(length) = self.source.text(event, out) else {
+            out.truncate(start);
+            return false;
+        };
+        out.extend_from_slice(END);
+        self.output_bytes = self.output_bytes.saturating_add(length as u64);
+        true
+    }
 }
 
 impl<S: ChunkSource, F: Frames> StreamTranslator for Bridged<S, F> {
     fn event(&mut self, event: &Event, out: &mut BytesMut) -> Result<(), Error> {
+        if F::AS_THEY_ARE && self.text(event, out) {
+            return Ok(());
+        }
         let result = self.source.event(event, &mut self.chunks);
         for chunk in self.chunks.drain(..) {
             self.output_bytes = self.output_bytes.saturating_add(output_bytes(&chunk));

@@ -10,6 +10,9 @@ use crate::gateway::answer::write_error_event;
 
 /// Writes chat chunks for a client.
 pub trait Frames {
+    /// Whether clients read chunks as they are, so that a source may write them itself.
+    const AS_THEY_ARE: bool = false;
+
     /// One chunk.
     fn chunk(&mut self, chunk: Value, out: &mut BytesMut);
 
@@ -24,10 +27,15 @@ pub trait Frames {
 
 const DONE: &[u8] = b"data: [DONE]\n\n";
 
+/// How an event begins.
+pub const DATA: &[u8] = b"data: ";
+/// How it ends.
+pub const END: &[u8] = b"\n\n";
+
 fn write_data(value: &Value, out: &mut BytesMut) {
-    out.extend_from_slice(b"data: ");
+    out.extend_from_slice(DATA);
     out.extend_from_slice(value.to_string().as_bytes());
-    out.extend_from_slice(b"\n\n");
+    out.extend_from_slice(END);
 }
 
 fn write_all(values: &[Value], out: &mut BytesMut) {
@@ -40,6 +48,8 @@ fn write_all(values: &[Value], out: &mut BytesMut) {
 pub struct ChatFrames;
 
 impl Frames for ChatFrames {
+    const AS_THEY_ARE: bool = true;
+
     fn chunk(&mut self, chunk: Value, out: &mut BytesMut) {
         write_data(&chunk, out);
     }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use bytes::BytesMut;
 use serde_json::Value;
 
 use crate::base::error::{Error, Kind};
@@ -20,6 +21,12 @@ pub trait ChunkSource {
     /// # Errors
     /// The provider's in-band error, or an event that cannot be read.
     fn event(&mut self, event: &Event, out: &mut Vec<Value>) -> Result<(), Error>;
+
+    /// Appends the chunk of an event that is a piece of text and nothing else, where that is seen without taking it
+    /// apart, and answers how long the text is. `None`: nothing has happened.
+    fn text(&mut self, _event: &Event, _out: &mut BytesMut) -> Option<usize> {
+        None
+    }
 
     /// Whether nothing more is to come.
     fn complete(&self) -> bool;
@@ -140,6 +147,10 @@ impl AnthropicSource {
 impl ChunkSource for AnthropicSource {
     fn event(&mut self, event: &Event, out: &mut Vec<Value>) -> Result<(), Error> {
         self.stream.event(event.name().unwrap_or_default(), event.data(), out)
+    }
+
+    fn text(&mut self, event: &Event, out: &mut BytesMut) -> Option<usize> {
+        self.stream.text(event.name().unwrap_or_default(), event.data(), out)
     }
 
     fn complete(&self) -> bool {

@@ -29,6 +29,7 @@ mod schema;
 mod server_tools;
 mod stream;
 mod stream_blocks;
+mod stream_text;
 mod system;
 mod thinking;
 mod tool_messages;

@@ -10,6 +10,7 @@ use super::error;
 use super::fields::{Object, object, text};
 use super::finish;
 use super::stream_blocks::Blocks;
+use super::stream_text::Around;
 use super::usage::Counts;
 use crate::base::error::Error;
 use crate::base::usage::Usage;
@@ -19,14 +20,16 @@ use crate::base::usage::Usage;
 pub struct Stream {
     shown: Shown,
     include_usage: bool,
-    blocks: Blocks,
+    pub(super) blocks: Blocks,
     counts: Counts,
-    role_sent: bool,
-    stage: Stage,
+    pub(super) role_sent: bool,
+    pub(super) stage: Stage,
+    /// Known once a piece of text has come.
+    pub(super) around: Option<Around>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(super) enum Stage {
     /// Content may come.
     Open,
     /// The finish reason has been sent.
@@ -45,6 +48,7 @@ impl Stream {
             counts: Counts::default(),
             role_sent: false,
             stage: Stage::Open,
+            around: None,
         }
     }
 
@@ -147,7 +151,7 @@ impl Stream {
     }
 
     /// A chunk with one choice; the first one of a stream names the role.
-    fn chunk(&mut self, delta: Object, finish: Option<&str>) -> Value {
+    pub(super) fn chunk(&mut self, delta: Object, finish: Option<&str>) -> Value {
         let mut whole = Object::new();
         if !std::mem::replace(&mut self.role_sent, true) {
             whole.insert("role".to_owned(), Value::from("assistant"));

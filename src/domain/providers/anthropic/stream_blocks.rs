@@ -116,6 +116,16 @@ impl Blocks {
         }
     }
 
+    /// Whether a piece of text of this block goes to the client as it is; then it is counted.
+    pub(super) fn shows_as_it_is(&mut self, index: u64, piece: &str) -> bool {
+        let block = self.open.entry(index).or_insert_with(|| Block::Text(JsonText::default()));
+        let shows = self.ctx.json == Json::Plain && matches!(block, Block::Text(_));
+        if shows {
+            self.count(piece);
+        }
+        shows
+    }
+
     /// `content_block_stop`
     pub(super) fn stop(&mut self, index: u64, out: &mut Vec<Object>) {
         match self.open.remove(&index) {
