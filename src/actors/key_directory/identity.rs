@@ -86,6 +86,9 @@ impl Identity {
         };
         identity.count_key(&grant, now_ms);
         identity.count_owners(&grant, now_ms, terms);
+        // Thousands are kept, and what was grown has room for more than most of them have.
+        identity.rates.shrink_to_fit();
+        identity.purses.shrink_to_fit();
         identity.grant = Some(Box::new(grant));
         identity
     }
