@@ -101,10 +101,24 @@ pub fn also_failed(first: Error, (group, hidden): (&str, bool), error: &Error) -
     let kept = both(first.kept(), error.kept());
     let message = match hidden {
         false => both(first.message(), error.message()),
-        true => format!("{} A fallback also failed, with status {}.", first.message(), error.status())
-            .chars()
-            .take(4_000)
-            .collect(),
+        true => format!(
+            "{} A fallback also failed, with status {}{}.",
+            first.message(),
+            error.status(),
+            own(error)
+        )
+        .chars()
+        .take(4_000)
+        .collect(),
     };
     first.with_message(message).with_kept(kept)
+}
+
+/// What the caller may read of a fallback's failure because it is about the caller.
+fn own(error: &Error) -> &'static str {
+    match error.kind() {
+        Kind::BudgetExceeded => ": Budget has been exceeded",
+        Kind::LimitExceeded => ": Rate limit exceeded",
+        _ => "",
+    }
 }
