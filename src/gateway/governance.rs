@@ -177,8 +177,8 @@ impl Governance {
     }
 
     /// Takes its rates, and its money where nothing has to be waited for; else says what is owed. Almost every request
-    /// ends here without a wait, so what it works with lies on the stack: kept in a future of six kilobytes it would
-    /// cost a request 300 misses of the first data cache.
+    /// ends here without a wait, so what it works with lies on the stack: moved into futures of two and six kilobytes it
+    /// cost a request 170 misses of the first data cache (callgrind, 32 KiB).
     fn take_now(
         &self,
         call: &Call,
