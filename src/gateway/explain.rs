@@ -91,6 +91,21 @@ pub fn tell(call: &Call, tally: &Tally, standings: &[Standing], headers: &mut He
     }
 }
 
+/// Adds that the cache has answered, if it was asked for.
+pub fn from_cache(call: &Call, standings: &[Standing], headers: &mut HeaderMap) {
+    if call.options.explain == Audience::Nobody {
+        return;
+    }
+    let mut whole = Map::from_iter([("cache".to_string(), "hit".into())]);
+    let limits = left(standings);
+    if !limits.is_empty() {
+        whole.insert("limits_left".into(), limits.into());
+    }
+    if let Some(value) = header(&Value::Object(whole)) {
+        put(headers, &EXPLAIN, value);
+    }
+}
+
 /// How much is said of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Detail {

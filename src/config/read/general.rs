@@ -80,6 +80,10 @@ fn megabytes(scope: &Scope<'_>, key: &str, default: f64) -> usize {
 
 fn log_level(scope: &Scope<'_>) -> Option<String> {
     let field = scope.get("log_level")?;
+    // YAML reads a bare `off` as a truth value.
+    if let Yaml::Bool(false) = field.node.value {
+        return Some("off".to_owned());
+    }
     let level = field.text()?;
     if LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
         return Some(level);

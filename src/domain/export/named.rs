@@ -68,14 +68,19 @@ pub fn holds(name: &str) -> Holds {
     }
 }
 
-/// A name in lower case with `_` for `-`; `None` for what is too long to be one of ours. Each key of each object is looked
-/// at, so nothing is allocated.
+/// A name in lower case with `_` for `-`, and for the step in `accessToken`; `None` for what is too long to be one of ours.
+/// Each key of each object is looked at, so nothing is allocated.
 fn plain<'r>(name: &str, room: &'r mut [u8; LONGEST_NAME]) -> Option<&'r str> {
-    let room = room.get_mut(..name.len())?;
-    for (to, byte) in room.iter_mut().zip(name.bytes()) {
-        *to = if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    let (mut at, mut before) = (0, b'_');
+    for byte in name.bytes() {
+        if byte.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit()) {
+            *room.get_mut(at)? = b'_';
+            at += 1;
+        }
+        *room.get_mut(at)? = if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+        (at, before) = (at + 1, byte);
     }
-    std::str::from_utf8(room).ok()
+    std::str::from_utf8(room.get(..at)?).ok()
 }
 
 /// Takes out what a secret's name stands for. Answers whether it was that: a description of a field is none.
@@ -178,10 +183,26 @@ mod tests {
             "client_secret",
             "authorization_token",
             "encoded_api_key",
+            "clientSecret",
+            "accessToken",
+            "privateKey",
+            "X-Api-Key",
+            "awsSecretAccessKey",
+            "dbPassword",
         ] {
             assert_eq!(holds(name), Holds::Secret, "{name}");
         }
-        for name in ["token", "max_tokens", "stop_token", "monkey", "keys", "secretary", "content", "user"] {
+        for name in [
+            "token",
+            "max_tokens",
+            "stop_token",
+            "monkey",
+            "keys",
+            "secretary",
+            "maxTokens",
+            "content",
+            "user",
+        ] {
             assert_eq!(holds(name), Holds::Other, "{name}");
         }
         assert_eq!((holds("headers"), holds("vertex_credentials")), (Holds::Secrets, Holds::Secrets));

@@ -10,6 +10,8 @@ use hashbrown::{HashMap, HashSet};
 /// What turns a question into its opposite: English, German, French, Spanish, Italian, Portuguese, Dutch, the Nordic and
 /// Slavic languages, Turkish, Greek, Finnish, Hungarian, Romanian, Arabic, Persian, Hebrew, Hindi, Vietnamese, Indonesian.
 const NEGATIONS: &str = "\
+    cannot cant dont doesnt didnt isnt arent wasnt werent wont wouldnt shouldnt couldnt havent hasnt hadnt mustnt \
+    neednt aint ain nope keinerlei nirgends nao ninguem jamas ningun ningunos degil hic \
     not no never without none nobody nothing neither nor nowhere hardly barely except unless lack lacks lacking \
     non avoid nicht kein keine keinen keinem keiner keines nie niemals niemand nichts ohne weder noch außer ne \
     pas jamais sans aucun aucune rien ni sauf nunca jamás sin ningún ninguna ninguno nada nadie tampoco salvo \
@@ -32,26 +34,47 @@ const TURNS: &str = "\
     toutes chaque et ou mais doit sera était aujourd'hui demain hier dernier premier más menos antes después \
     desde hasta de solo sólo todos todas siempre mayor menor mejor peor pero debe será hoy mañana ayer più meno \
     prima dopo fino sempre tutti oggi domani ieri depois até hoje amanhã ontem meer minder voor alleen altijd \
-    więcej mniej przed больше меньше до после от из только все всегда и или сегодня завтра вчера";
+    więcej mniej przed больше меньше до после от из только все всегда и или сегодня завтра вчера \
+    half double twice triple one two three four five six seven eight nine ten eleven twelve hundred \
+    thousand million billion second third fourth fifth north south east west northern southern eastern western \
+    new old former ex halb doppelt zwei drei vier fünf sechs sieben acht neun zehn \
+    zweite dritte deux trois quatre cinq dix deuxième dos tres cuatro cinco diez segundo segunda tercero";
+
+/// What is asked for: with one of these a question wants something else than without it, or than with another one. What
+/// and how are [`ASKING`], because they may stand for each other's absence.
+const QUESTIONS: &str = "\
+    who whom whose when where why whether wer wen wem wessen wann wo wohin woher warum wieso weshalb qui quand où \
+    pourquoi quién quiénes cuándo dónde adónde chi quando dove perché quem onde wanneer waar waarom hvem hvornår \
+    hvor hvorfor vem när var varför kto kiedy gdzie dlaczego кто когда где куда почему зачем";
 
 /// The same in scripts that set no spaces between words: found wherever they stand.
 const IN_A_ROW: &str = "\
     不 没 沒 無 无 非 未 别 別 勿 莫 否 ない ません なく なし ずに 안 못 없 아니 않 말고 마세요 ไม่ 更 最 前 后 後 只 都 每 より から まで だけ 보다 부터 까지";
 
+/// Words that one question may have and the other not, although neither may have another one in their place: the capital
+/// of a country is a city.
+pub const IDLE: &str = "\
+    city town country way ways step steps cost costs work works long tell say know ville pays stadt land ciudad país \
+    città paese cidade скажите город 问 で す";
+
 /// Words without which a question asks the same.
 const SMALL: &str = "\
     a an the of is are be do been being does can could please kindly so hey hi hello thanks thank tell it its \
-    this that these those there here much many really exactly der das den dem des ein eine einen einem einer \
+    this that these those there here really exactly der das den dem des ein eine einen einem einer \
     eines ist sind kann können bitte le la les un une du est sont peut el los las una es favor il lo gli uno è \
     sono um uma é são het een zijn 的 了 吗 嗎 呢 吧 啊 请 請 是 は が を か ね よ 의 는 은 이 가 을 를";
 
-/// Which and how: two questions about the same may still ask for something else of it.
-const ASKING: [(&str, &str); 2] = [
+/// Which, how, and how many: two questions about the same may still ask for something else of it.
+const ASKING: [(&str, &str); 3] = [
     (
         "what",
         "what which welche welcher welches quel quelle quels quelles qué cuál quale qual wat welk welke",
     ),
     ("how", "how wie cómo como hoe"),
+    (
+        "many",
+        "many much viel viele wieviel wieviele combien cuánto cuánta cuántos cuántas quanto quanti hoeveel",
+    ),
 ];
 
 /// Who is spoken of.
@@ -78,14 +101,14 @@ static PARTS: LazyLock<HashMap<&str, Part>> = LazyLock::new(|| {
 
 /// The words that turn a question.
 static TURNING: LazyLock<HashSet<&str>> =
-    LazyLock::new(|| NEGATIONS.split(' ').chain(TURNS.split(' ')).collect());
+    LazyLock::new(|| [NEGATIONS, TURNS, QUESTIONS].iter().flat_map(|words| words.split(' ')).collect());
 
 /// The part that a word has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// None: the question is the same without it.
     Small,
-    /// It asks what or how; both in the same way in all languages.
+    /// It asks what, how, or how many; each in the same way in all languages.
     Asking(&'static str),
     /// It says who is meant.
     Person(&'static str),

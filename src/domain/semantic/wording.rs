@@ -3,11 +3,15 @@
 //! A vector says what texts are about, and little of what they say about it: "from French to German" and "from German to
 //! French" are 0.999 alike, words that stand for opposites nearly as much, and words that the model has never seen are
 //! all one to it. So besides being alike, two questions must pass [`Wording::may_share`]: what one says and the other
-//! does not must be more words, never other ones, and what both say stands in the same order.
+//! does not must be words that narrow nothing, never other ones, and what both say stands in the same order: a medicine for
+//! children is another one.
 
+use std::sync::LazyLock;
+
+use hashbrown::HashSet;
 use sha2::{Digest, Sha256};
 
-use super::vocabulary::Part;
+use super::vocabulary::{self, Part};
 use super::words;
 
 /// At least as alike are only texts between which the model sees no difference.
@@ -53,7 +57,7 @@ impl Wording {
         similarity < BLIND
             && !self.reordered(other)
             && self.about_the_same(other)
-            && nested(&self.of_part(PERSON, true), &other.of_part(PERSON, true))
+            && nested(&self.of_part(PERSON, true), &other.of_part(PERSON, true), |_, _| true)
             && self.names_in(other)
             && other.names_in(self)
     }
@@ -86,15 +90,17 @@ impl Wording {
         sorted(self) == sorted(other)
     }
 
-    /// Whether one says all that the other says, in the same order, and not much more; and where none says more, whether
-    /// they ask the same of it.
+    /// Whether one says all that the other says, in the same order, and no more that matters; and where none says more,
+    /// whether they ask the same of it.
     fn about_the_same(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.of_part(SUBJECT, false), other.of_part(SUBJECT, false));
-        let (short, long) = (ours.len().min(theirs.len()), ours.len().max(theirs.len()));
-        if short == 0 || long > 2 * short || !nested(&ours, &theirs) {
+        let short = ours.len().min(theirs.len());
+        if short == 0 || !nested(&ours, &theirs, is_idle) {
             return false;
         }
-        ours.len() != theirs.len() || self.of_part(ASKING, true) == other.of_part(ASKING, true)
+        let (we, they) = (self.of_part(ASKING, true), other.of_part(ASKING, true));
+        // Yes or no is no answer to how.
+        we == they || (ours.len() != theirs.len() && we.is_empty() == they.is_empty())
     }
 
     /// Whether every name is a word of the other question.
@@ -116,12 +122,31 @@ impl Wording {
     }
 }
 
-/// Whether one has all that the other has, in the same order.
-fn nested(ours: &[u64], theirs: &[u64]) -> bool {
+/// Whether one has all that the other has, in the same order, and besides nothing but what is `idle` behind what stands
+/// before it.
+fn nested(ours: &[u64], theirs: &[u64], idle: impl Fn(Option<u64>, u64) -> bool) -> bool {
     let (short, long) = if ours.len() <= theirs.len() { (ours, theirs) } else { (theirs, ours) };
-    let mut rest = long.iter();
-    short.iter().all(|word| rest.any(|other| other == word))
+    let (mut wanted, mut before) = (short.iter().peekable(), None);
+    let fits = long.iter().all(|word| {
+        let before = before.replace(*word);
+        wanted.next_if_eq(&word).is_some() || idle(before, *word)
+    });
+    fits && wanted.peek().is_none()
 }
+
+/// Whether a question asks the same without this word: the steps to do something are how it is done, and for how long is
+/// how long.
+fn is_idle(before: Option<u64>, word: u64) -> bool {
+    static TO: LazyLock<u64> = LazyLock::new(|| hash("to"));
+    static FOR: LazyLock<u64> = LazyLock::new(|| hash("for"));
+    match before {
+        None => word == *FOR || IDLE.contains(&word),
+        Some(before) => IDLE.contains(&word) || (word == *TO && IDLE.contains(&before)),
+    }
+}
+
+/// The words of [`vocabulary::IDLE`].
+static IDLE: LazyLock<HashSet<u64>> = LazyLock::new(|| vocabulary::IDLE.split(' ').map(hash).collect());
 
 fn hash(text: &str) -> u64 {
     let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
@@ -177,8 +202,23 @@ mod tests {
             ("Should I eat before the test?", "Should I eat after the test?"),
             ("When was Einstein born?", "Where was Einstein born?"),
             ("What do cats drink?", "How do cats drink?"),
+            ("Is it safe to eat?", "isnt it safe to eat"),
+            ("Can cats swim well?", "cats cannot swim well"),
+            ("How many people live in Japan?", "How do people live in Japan?"),
+            ("How much does a house weigh?", "How does a house weigh?"),
+            ("When was Rome founded?", "Was Rome founded?"),
+            ("Why is the bank open on Sunday?", "Is the bank open on Sunday?"),
+            ("Where can I take ibuprofen?", "Can I take ibuprofen?"),
+            ("How do fish breathe?", "Can fish breathe air?"),
+            ("Öffnet die Bank?", "Wann öffnet die Bank?"),
+            ("the largest city", "the second largest city"),
+            ("what is the population of york", "what is the population of new york"),
             ("Who is the president?", "Who was the president?"),
             ("Who is the president?", "Who is the president of Chile?"),
+            ("Is aspirin safe?", "Is aspirin safe for children?"),
+            ("How do I sharpen a knife?", "How do I sharpen a kitchen knife?"),
+            ("At what temperature does water boil?", "At what temperature does heavy water boil?"),
+            ("What is the largest city in Africa?", "What is the largest country in Africa?"),
             ("What is your name?", "What is my name?"),
             ("Does she trust him?", "Does he trust her?"),
             ("What does \"set\" mean?", "What does \"get\" mean?"),
@@ -213,8 +253,8 @@ mod tests {
     fn where_a_model_sees_no_difference_the_words_decide() {
         let share = |one: &str, other: &str| Wording::of(one).may_share(&Wording::of(other), 1.0);
         assert!(share("What is it?!", "what is it"));
-        assert!(!share("What is a snorfle box?", "What is a snorfle box lid?"));
-        assert!(Wording::of("a box").may_share(&Wording::of("a box lid"), 0.99));
+        assert!(!share("What is the capital?", "What is the capital city?"));
+        assert!(Wording::of("the capital").may_share(&Wording::of("the capital city"), 0.99));
     }
 
     #[test]

@@ -239,7 +239,7 @@ mod tests {
             ("How do I reset my password?", ""),
             ("What is 17 + 4?", "17 + 4"),
             ("what is 17 * 4", "17 * 4"),
-            ("Where is order A-123, please?", "A-123"),
+            ("Where is order A-123, please?", "A-123\n~where"),
             ("from 2024-01-05 to (2024-02-05).", "2024-01-05 to 2024-02-05\n~from"),
             ("pay $5.00 or 5%", "$5.00 or 5%\n~or"),
             ("5€ or £5", "5€ or £5\n~or"),

@@ -15,7 +15,7 @@ use crate::gateway::pipeline::{Gateway, head};
 use crate::gateway::record::Record;
 use crate::gateway::tally::Tally;
 use crate::gateway::translate::ContentType;
-use crate::gateway::{cost_headers, headers, limit_headers};
+use crate::gateway::{cost_headers, explain, headers, limit_headers};
 
 /// Answers with what is stored. A hit counts as a request for the limits of requests, and takes nothing else.
 ///
@@ -56,6 +56,7 @@ pub fn give(
     }
     tell(question, &question.key, true, head.headers_mut());
     limit_headers::tell(standings, head.headers_mut());
+    explain::from_cache(call, standings, head.headers_mut());
     record.note(|facts| {
         facts.usage = stored.usage;
         facts.deployment = served;

@@ -135,6 +135,10 @@ pub const GOVERNING: [&str; 13] = [
     "default_estimated_output_tokens_per_model",
 ];
 
+/// Entries of the metadata that are for admins, whatever the caller has itself: they keep requests from being told of, and
+/// make owners pay for answers that are known.
+const FOR_ADMINS: [&str; 2] = ["cache", "litellm_disabled_callbacks"];
+
 /// Judges a change by somebody who is no admin.
 ///
 /// # Errors
@@ -159,7 +163,11 @@ pub fn judge(
             May::Same => is_empty(own) || new == own,
             May::SamePeriod => !has_budget(reach) || new == own,
             May::SwitchOn => new == &Value::Bool(true),
-            May::Metadata => GOVERNING.iter().all(|name| keeps(name, new, own)),
+            May::Metadata => {
+                let old = before.get(name).unwrap_or(&Value::Null);
+                GOVERNING.iter().all(|name| keeps(name, new, own))
+                    && FOR_ADMINS.iter().all(|name| new.get(name) == old.get(name))
+            }
         };
         if !allowed {
             return Err(refusal(name, may));

@@ -74,6 +74,9 @@ fn what_a_field_may_become_is_measured_by_ones_own() {
         ("permissions", json!({}), json!({"get_spend_routes": true}), json!({}), false),
         ("metadata", json!({"tags": ["x"]}), json!({}), json!({"tags": ["x"]}), false),
         ("metadata", json!({"tags": ["x"]}), json!({"tags": ["x"], "a": 1}), json!({"tags": ["x"]}), true),
+        ("metadata", json!({}), json!({"litellm_disabled_callbacks": ["s3"]}), json!({}), false),
+        ("metadata", json!({"cache": {"no-store": true}}), json!({}), json!({}), false),
+        ("metadata", json!({"cache": {"ttl": 1}}), json!({"cache": {"ttl": 1}, "a": 1}), json!({}), true),
         ("from_the_future", json!(null), json!(1), json!(null), false),
     ] {
         assert_eq!(judged(name, before, after.clone(), own), allowed, "{name} {after}");
