@@ -321,6 +321,14 @@ fn included_files_are_merged_and_named_in_problems() {
 }
 
 #[test]
+fn a_log_level_may_be_written_as_yaml_reads_it() {
+    for (written, level) in [("off", "off"), ("\"off\"", "off"), ("debug", "debug")] {
+        let config = load(&format!("general_settings: {{log_level: {written}}}\n"));
+        assert_eq!(config.config.general.log_level.as_deref(), Some(level), "{written}");
+    }
+}
+
+#[test]
 fn no_secret_is_printed_by_any_problem_or_debug() {
     let text = with_params(
         "model: opnai/x\napi_key: [sk-canary]\napi_kye: sk-canary\nextra_headers: {\"bad name\": sk-canary}\n\

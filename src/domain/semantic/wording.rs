@@ -94,8 +94,7 @@ impl Wording {
     /// whether they ask the same of it.
     fn about_the_same(&self, other: &Self) -> bool {
         let (ours, theirs) = (self.of_part(SUBJECT, false), other.of_part(SUBJECT, false));
-        let short = ours.len().min(theirs.len());
-        if short == 0 || !nested(&ours, &theirs, is_idle) {
+        if ours.is_empty() || theirs.is_empty() || !nested(&ours, &theirs, is_idle) {
             return false;
         }
         let (we, they) = (self.of_part(ASKING, true), other.of_part(ASKING, true));

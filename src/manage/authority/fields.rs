@@ -135,8 +135,8 @@ pub const GOVERNING: [&str; 13] = [
     "default_estimated_output_tokens_per_model",
 ];
 
-/// Entries of the metadata that are for admins, whatever the caller has itself: they keep requests from being told of, and
-/// make owners pay for answers that are known.
+/// Those of them that stay what they are, whatever the caller has itself: they keep requests from being told of, and make
+/// owners pay for answers that are known.
 const FOR_ADMINS: [&str; 2] = ["cache", "litellm_disabled_callbacks"];
 
 /// Judges a change by somebody who is no admin.
@@ -165,8 +165,10 @@ pub fn judge(
             May::SwitchOn => new == &Value::Bool(true),
             May::Metadata => {
                 let old = before.get(name).unwrap_or(&Value::Null);
-                GOVERNING.iter().all(|name| keeps(name, new, own))
-                    && FOR_ADMINS.iter().all(|name| new.get(name) == old.get(name))
+                GOVERNING.iter().all(|name| match FOR_ADMINS.contains(name) {
+                    true => new.get(name) == old.get(name),
+                    false => keeps(name, new, own),
+                })
             }
         };
         if !allowed {

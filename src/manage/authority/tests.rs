@@ -77,6 +77,7 @@ fn what_a_field_may_become_is_measured_by_ones_own() {
         ("metadata", json!({}), json!({"litellm_disabled_callbacks": ["s3"]}), json!({}), false),
         ("metadata", json!({"cache": {"no-store": true}}), json!({}), json!({}), false),
         ("metadata", json!({"cache": {"ttl": 1}}), json!({"cache": {"ttl": 1}, "a": 1}), json!({}), true),
+        ("metadata", json!({}), json!({"a": 1}), json!({"cache": {"ttl": 1}}), true),
         ("from_the_future", json!(null), json!(1), json!(null), false),
     ] {
         assert_eq!(judged(name, before, after.clone(), own), allowed, "{name} {after}");

@@ -1,7 +1,7 @@
 //! The usual event of a stream, a piece of text, without taking it apart.
 //!
-//! Most of a stream is text that goes on as it came. Through trees of JSON such an event costs 33 000 instructions,
-//! ten times as many as this way, and streams consist of hundreds. What is not exactly the usual case goes the long way.
+//! Most of a stream is text that goes on as it came. A request with fifty such pieces takes 1.7 million instructions
+//! through trees of JSON and 0.46 million this way. What is not exactly the usual case goes the long way.
 
 use std::borrow::Cow;
 use std::ops::Range;
