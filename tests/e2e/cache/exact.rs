@@ -28,9 +28,14 @@ async fn the_same_question_is_answered_from_the_cache() {
     ];
     for body in bodies {
         let bearer = format!("Bearer {}", crate::harness::KEY);
-        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+            ("x-stagedoor-explain", "true"),
+        ];
         let reply = gateway.raw("POST", "/v1/chat/completions", &headers, body.as_bytes()).await;
         assert_eq!(said(&reply), "answer 1", "{body}");
+        assert_eq!(reply.header("x-stagedoor-explain"), Some(r#"{"cache":"hit"}"#), "why it went nowhere");
     }
     for (name, label, count) in [
         ("litellm_cache_hits_metric_total", "gpt", 3.0),
